@@ -1,0 +1,47 @@
+//! Every command there is.
+
+use super::feed::AdvanceCursor;
+use super::parlor::Forget;
+use super::sweep::FinishSweep;
+use crate::{identity, rooms};
+
+crate::commands! {
+    "engine.advance_cursor" => internal AdvanceCursor(AdvanceCursor),
+    "engine.finish_sweep" => internal FinishSweep(FinishSweep),
+    "engine.forget" => internal Forget(Forget),
+
+    "identity.create_guest" => internal CreateGuest(identity::CreateGuest),
+
+    "rooms.create" => public CreateRoom(rooms::Create),
+    "rooms.lock" => public LockRoom(rooms::Lock),
+    "rooms.unlock" => public UnlockRoom(rooms::Unlock),
+    "rooms.close" => public CloseRoom(rooms::Close),
+    "rooms.join" => public Join(rooms::Join),
+    "rooms.leave" => public Leave(rooms::Leave),
+    "rooms.kick" => public Kick(rooms::Kick),
+    "rooms.ban" => public Ban(rooms::Ban),
+    "rooms.lift_ban" => public LiftBan(rooms::LiftBan),
+    "rooms.raise_hand" => public RaiseHand(rooms::RaiseHand),
+    "rooms.lower_hand" => public LowerHand(rooms::LowerHand),
+    "rooms.grant_floor" => public GrantFloor(rooms::GrantFloor),
+    "rooms.invite_to_speak" => public InviteToSpeak(rooms::InviteToSpeak),
+    "rooms.accept_invite" => public AcceptInvite(rooms::AcceptInvite),
+    "rooms.decline_invite" => public DeclineInvite(rooms::DeclineInvite),
+    "rooms.step_down" => public StepDown(rooms::StepDown),
+    "rooms.move_to_audience" => public MoveToAudience(rooms::MoveToAudience),
+    "rooms.set_self_mute" => public SetSelfMute(rooms::SetSelfMute),
+    "rooms.mute" => public Mute(rooms::Mute),
+    "rooms.lock_mic" => public LockMic(rooms::LockMic),
+    "rooms.unlock_mic" => public UnlockMic(rooms::UnlockMic),
+
+    "rooms.expire_empty" => internal ExpireEmpty(rooms::ExpireEmpty),
+    "rooms.expire_departed" => internal ExpireDeparted(rooms::ExpireDeparted),
+    "rooms.expire_connect" => internal ExpireConnect(rooms::ExpireConnect),
+    "rooms.expire_reconnect" => internal ExpireReconnect(rooms::ExpireReconnect),
+    "rooms.expire_invite" => internal ExpireInvite(rooms::ExpireInvite),
+    "rooms.mark_left" => internal MarkLeft(rooms::MarkLeft),
+    "rooms.leg_connected" => internal LegConnected(rooms::LegConnected),
+    "rooms.leg_lost" => internal LegLost(rooms::LegLost),
+    "rooms.leg_closed" => internal LegClosed(rooms::LegClosed),
+    "rooms.refresh_listing" => internal RefreshListing(rooms::RefreshListing),
+}

@@ -1,0 +1,23 @@
+//! What the domain asks of a media engine, and the pure policy that turns a participant's state
+//! into rights.
+//!
+//! ```text
+//!  events of `rooms` ─▶ rights(participant) ─▶ MediaBackend ─▶ packets
+//!  MediaEvent (connected, lost, closed) ─▶ internal commands of `rooms`
+//! ```
+
+mod backend;
+mod bridge;
+mod rights;
+
+pub use backend::{
+    CloseReason, Connect, MediaBackend, MediaError, MediaEvent, Refused, SdpAnswer, SdpOffer,
+};
+pub use bridge::{Bridge, ConnectError};
+pub use rights::Rights;
+
+crate::ids! {
+    /// One transport of one participant: a peer connection. A reconnect that needs a new peer
+    /// connection is a new leg of the same participant.
+    pub LegId,
+}

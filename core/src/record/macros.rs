@@ -1,0 +1,206 @@
+//! The two macros whose use sites are the schema.
+
+/// Declares a table: a struct, its key, its columns, and what stores must know about it.
+///
+/// ```text
+/// record! {
+///     /// Who may not enter a room.
+///     pub Ban in "ban" [room_id: RoomId, user_id: UserId] {
+///         /// When it was said.
+///         at: Timestamp,
+///     }
+///     guarded_by |key| Some(Room::wrap_key(key.0));
+///     index ban_by_time (room_id, at, user_id);
+///     is append_only;
+/// }
+/// ```
+///
+/// After the columns, in this order and each optional: `guarded_by`, any number of
+/// `index name (columns) [where column is null];` and `unique …`, `text column;`, and
+/// `is on_refusal;` or `is append_only;`.
+#[macro_export]
+macro_rules! record {
+    (
+        $(#[$meta:meta])*
+        pub $name:ident in $table:literal
+        [$($(#[$key_meta:meta])* $key:ident: $key_type:ty),+ $(,)?]
+        { $($(#[$column_meta:meta])* $column:ident: $column_type:ty),* $(,)? }
+        $(guarded_by $guard:expr;)?
+        $(index $index:ident ($($indexed:ident),+) $(where $null:ident is null)?;)*
+        $(unique $unique:ident ($($uniquely:ident),+) $(where $unique_null:ident is null)?;)*
+        $(text $text:ident;)?
+        $(is $flag:ident;)*
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct $name {
+            $($(#[$key_meta])* #[doc = concat!("Key column `", stringify!($key), "`.")] pub $key: $key_type,)+
+            $($(#[$column_meta])* pub $column: $column_type,)*
+        }
+
+        impl $crate::record::Record for $name {
+            type Key = $crate::record!(@key $($key_type),+);
+
+            const TABLE: &'static $crate::record::TableDef = &$crate::record::TableDef::new(
+                $table,
+                &[$($crate::record!(@column $key: $key_type)),+],
+                &[$($crate::record!(@column $column: $column_type)),*],
+                &[
+                    $($crate::record::IndexDef {
+                        name: stringify!($index),
+                        columns: &[$(stringify!($indexed)),+],
+                        unique: false,
+                        where_null: $crate::record!(@null $($null)?),
+                    },)*
+                    $($crate::record::IndexDef {
+                        name: stringify!($unique),
+                        columns: &[$(stringify!($uniquely)),+],
+                        unique: true,
+                        where_null: $crate::record!(@null $($unique_null)?),
+                    },)*
+                ],
+            )
+            $(.text(stringify!($text)))?
+            $(.$flag())*;
+
+            fn key(&self) -> Self::Key {
+                $crate::record!(@take self $($key),+)
+            }
+
+            fn key_values(key: &Self::Key) -> Vec<$crate::record::Value> {
+                let $crate::record!(@bind $($key),+) = key;
+                vec![$($crate::record::Column::encode($key)),+]
+            }
+
+            fn values(&self) -> Vec<$crate::record::Value> {
+                vec![$($crate::record::Column::encode(&self.$column)),*]
+            }
+
+            fn decode(
+                values: &mut dyn Iterator<Item = $crate::record::Value>,
+            ) -> Result<Self, $crate::record::Corrupt> {
+                let mut next = || values.next().ok_or($crate::record::Corrupt::short($table));
+                Ok(Self {
+                    $($key: $crate::record::Column::decode(next()?)?,)+
+                    $($column: $crate::record::Column::decode(next()?)?,)*
+                })
+            }
+
+            $(fn guard(key: &Self::Key) -> Option<$crate::tables::Key> {
+                let guard: fn(&Self::Key) -> Option<$crate::tables::Key> = $guard;
+                guard(key)
+            })?
+        }
+    };
+
+    (@column $name:ident: $type:ty) => {
+        $crate::record::ColumnDef {
+            name: stringify!($name),
+            kind: <$type as $crate::record::Column>::KIND,
+            optional: <$type as $crate::record::Column>::OPTIONAL,
+        }
+    };
+    (@null) => { None };
+    (@null $column:ident) => { Some(stringify!($column)) };
+    (@key $type:ty) => { $type };
+    (@key $($type:ty),+) => { ($($type),+) };
+    (@take $row:ident $key:ident) => { $row.$key.clone() };
+    (@take $row:ident $($key:ident),+) => { ($($row.$key.clone()),+) };
+    (@bind $key:ident) => { $key };
+    (@bind $($key:ident),+) => { ($($key),+) };
+}
+
+/// Lists every table in foreign-key order, which is also the order of locks and of writes, and
+/// makes the enums `Key` and `Row` over them.
+#[macro_export]
+macro_rules! tables {
+    ($($name:ident),+ $(,)?) => {
+        /// The key of a row of any table. Keys sort by table, in the order of the list, then by
+        /// value: the order in which every store takes locks.
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        #[expect(missing_docs, reason = "a variant a table, documented there")]
+        pub enum Key { $($name(<$name as $crate::record::Record>::Key)),+ }
+
+        /// A row of any table.
+        #[derive(Clone, Debug, PartialEq)]
+        #[expect(missing_docs, reason = "a variant a table, documented there")]
+        pub enum Row { $($name($name)),+ }
+
+        /// Every table, in foreign-key order.
+        pub const TABLES: &[&$crate::record::TableDef] =
+            &[$(<$name as $crate::record::Record>::TABLE),+];
+
+        impl Key {
+            /// The table the key belongs to.
+            pub fn table(&self) -> &'static $crate::record::TableDef {
+                match self { $(Self::$name(_) => <$name as $crate::record::Record>::TABLE),+ }
+            }
+
+            /// Where its table stands in [`TABLES`].
+            pub fn table_index(&self) -> usize {
+                #[derive(Clone, Copy)]
+                enum Index { $($name),+ }
+                match self { $(Self::$name(_) => Index::$name as usize),+ }
+            }
+
+            /// The key's columns.
+            pub fn values(&self) -> Vec<$crate::record::Value> {
+                match self { $(Self::$name(key) => <$name as $crate::record::Record>::key_values(key)),+ }
+            }
+
+            /// The row that guards the absence of this one, if its table is guarded.
+            pub fn guard(&self) -> Option<Key> {
+                match self { $(Self::$name(key) => <$name as $crate::record::Record>::guard(key)),+ }
+            }
+        }
+
+        impl Row {
+            /// The row's key.
+            pub fn key(&self) -> Key {
+                match self { $(Self::$name(row) => Key::$name($crate::record::Record::key(row))),+ }
+            }
+
+            /// The table the row belongs to.
+            pub fn table(&self) -> &'static $crate::record::TableDef {
+                match self { $(Self::$name(_) => <$name as $crate::record::Record>::TABLE),+ }
+            }
+
+            /// The columns beside the key.
+            pub fn values(&self) -> Vec<$crate::record::Value> {
+                match self { $(Self::$name(row) => $crate::record::Record::values(row)),+ }
+            }
+
+            /// A row of `table` from the values of all its columns, key first.
+            ///
+            /// # Errors
+            /// `Corrupt` when the values do not fit, or the table is not one of [`TABLES`].
+            pub fn decode(
+                table: &$crate::record::TableDef,
+                values: &mut dyn Iterator<Item = $crate::record::Value>,
+            ) -> Result<Row, $crate::record::Corrupt> {
+                $(if table.name == <$name as $crate::record::Record>::TABLE.name {
+                    return <$name as $crate::record::Record>::decode(values).map(Row::$name);
+                })+
+                Err($crate::record::Corrupt { what: "row", why: "no such table".into() })
+            }
+        }
+
+        $(
+            impl From<$name> for Row {
+                fn from(row: $name) -> Row { Row::$name(row) }
+            }
+
+            impl $crate::record::Stored for $name {
+                fn wrap_key(key: Self::Key) -> Key { Key::$name(key) }
+
+                fn from_row(row: &Row) -> Option<&Self> {
+                    if let Row::$name(row) = row { Some(row) } else { None }
+                }
+
+                fn take_row(row: Row) -> Option<Self> {
+                    if let Row::$name(row) = row { Some(row) } else { None }
+                }
+            }
+        )+
+    };
+}

@@ -1,0 +1,204 @@
+//! What the media engine reports of a participant's transport, and what follows when it is late.
+
+use serde::{Deserialize, Serialize};
+
+use super::about_participant;
+use super::stay::{depart, departure_needs};
+use crate::engine::{Command, Ctx, TimerKey};
+use crate::media::LegId;
+use crate::record::Stored as _;
+use crate::rooms::{
+    ConnectionInput, ConnectionState, Event, LeaveReason, Occupancy, Participant, ParticipantId,
+    Refusal, Room, RoomId, RoomInput, RoomStatus,
+};
+use crate::storage::{Draft, Need, Stop};
+
+/// Declares a report about a leg.
+macro_rules! about_leg {
+    ($($(#[$meta:meta])* $name:ident),+ $(,)?) => { $(
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name {
+            /// The room.
+            pub room: RoomId,
+            /// Whose leg.
+            pub participant: ParticipantId,
+            /// Which leg. A report about one that has been replaced changes nothing.
+            pub leg: LegId,
+        }
+    )+ };
+}
+
+about_leg! {
+    /// A leg is up: the first, a new one, or the old one again.
+    LegConnected,
+    /// Nothing has come from the client for a while.
+    LegLost,
+    /// The leg is over. The client may still come back with another.
+    LegClosed,
+}
+
+impl Command for LegConnected {
+    type Output = ();
+    type Refusal = Refusal;
+
+    fn decide(&self, draft: &mut Draft<'_>, ctx: &Ctx) -> Result<(), Stop<Refusal>> {
+        draft.need(departure_needs(self.room, self.participant))?;
+        let (room, stay) = stay_of(draft, self.room, self.participant, [])?;
+        let connection = stay.connection.next(ConnectionInput::LegConnected)?;
+        match stay.connection {
+            ConnectionState::Joining => arrive(draft, ctx, room, &stay)?,
+            ConnectionState::Reconnecting => {
+                draft.cancel(reconnect_timer(stay.id))?;
+                let lost_at = stay.lost_at.unwrap_or(ctx.now);
+                let downtime = ctx.now.since(lost_at).as_millis();
+                draft.emit(Event::Reconnected {
+                    room: self.room,
+                    participant: stay.id,
+                    downtime_ms: u64::try_from(downtime).unwrap_or(u64::MAX),
+                });
+            }
+            ConnectionState::Connected | ConnectionState::Left => {}
+        }
+        draft.put(Participant {
+            connection,
+            leg_id: Some(self.leg),
+            connected_at: stay.connected_at.or(Some(ctx.now)),
+            lost_at: None,
+            ..stay
+        })?;
+        Ok(())
+    }
+}
+
+impl Command for LegLost {
+    type Output = ();
+    type Refusal = Refusal;
+
+    fn decide(&self, draft: &mut Draft<'_>, ctx: &Ctx) -> Result<(), Stop<Refusal>> {
+        lose(draft, ctx, self.room, self.participant, self.leg)
+    }
+}
+
+impl Command for LegClosed {
+    type Output = ();
+    type Refusal = Refusal;
+
+    fn decide(&self, draft: &mut Draft<'_>, ctx: &Ctx) -> Result<(), Stop<Refusal>> {
+        lose(draft, ctx, self.room, self.participant, self.leg)
+    }
+}
+
+about_participant! {
+    /// Ends a stay whose first leg did not come up in time.
+    ExpireConnect,
+    /// Ends a stay whose leg did not come back in time.
+    ExpireReconnect,
+}
+
+impl Command for ExpireConnect {
+    type Output = ();
+    type Refusal = Refusal;
+
+    fn decide(&self, draft: &mut Draft<'_>, ctx: &Ctx) -> Result<(), Stop<Refusal>> {
+        let needs = departure_needs(self.room, self.participant);
+        let (room, stay) = stay_of(draft, self.room, self.participant, needs)?;
+        if ctx.now < stay.joined_at + ctx.settings.connect_timeout {
+            return Err(Refusal::illegal(stay.connection.word(), "connect_timeout").into());
+        }
+        let (input, reason) = (ConnectionInput::ConnectTimeout, LeaveReason::JoinFailed);
+        depart(draft, ctx, &room, stay, input, reason)
+    }
+}
+
+impl Command for ExpireReconnect {
+    type Output = ();
+    type Refusal = Refusal;
+
+    fn decide(&self, draft: &mut Draft<'_>, ctx: &Ctx) -> Result<(), Stop<Refusal>> {
+        let needs = departure_needs(self.room, self.participant);
+        let (room, stay) = stay_of(draft, self.room, self.participant, needs)?;
+        let is_early = |lost_at| ctx.now < lost_at + ctx.settings.reconnect_grace;
+        if stay.lost_at.is_some_and(is_early) {
+            return Err(Refusal::illegal(stay.connection.word(), "reconnect_timeout").into());
+        }
+        let (input, reason) = (ConnectionInput::ReconnectTimeout, LeaveReason::ConnectionTimeout);
+        depart(draft, ctx, &room, stay, input, reason)
+    }
+}
+
+/// A stay that is open, and its room.
+fn stay_of(
+    draft: &Draft<'_>,
+    room: RoomId,
+    participant: ParticipantId,
+    more: impl IntoIterator<Item = Need>,
+) -> Result<(Room, Participant), Stop<Refusal>> {
+    let needs = [Room::share(room), Participant::own(participant)];
+    draft.need(needs.into_iter().chain(more))?;
+    let room = draft.get::<Room>(room)?.ok_or(Refusal::NotFound)?;
+    let stay = draft.get::<Participant>(participant)?.filter(|stay| stay.is_in(&room));
+    Ok((room, stay.ok_or(Refusal::NotHere)?))
+}
+
+/// Somebody is there for the first time; if they are the first of all, the room goes live.
+fn arrive(
+    draft: &mut Draft<'_>,
+    ctx: &Ctx,
+    room: Room,
+    stay: &Participant,
+) -> Result<(), Stop<Refusal>> {
+    let id = room.id;
+    let occupancy = draft.get::<Occupancy>(id)?.ok_or(Refusal::NotFound)?;
+    let active = occupancy.active + 1;
+    draft.put(Occupancy { active, peak: occupancy.peak.max(active), ..occupancy })?;
+    draft.cancel(connect_timer(stay.id))?;
+    if room.status == RoomStatus::Idle {
+        let status = room.status.next(RoomInput::Connected)?;
+        draft.put(Room { status, opened_at: Some(ctx.now), updated_at: ctx.now, ..room })?;
+        draft.emit(Event::WentLive { room: id });
+    }
+    draft.emit(Event::Joined {
+        room: id,
+        participant: stay.id,
+        user: stay.user_id,
+        display_name: stay.display_name.clone(),
+        role: stay.role,
+        stage: stay.stage,
+        mic: stay.mic,
+    });
+    Ok(())
+}
+
+fn lose(
+    draft: &mut Draft<'_>,
+    ctx: &Ctx,
+    room: RoomId,
+    participant: ParticipantId,
+    leg: LegId,
+) -> Result<(), Stop<Refusal>> {
+    let (_, stay) = stay_of(draft, room, participant, [reconnect_timer(participant).own()])?;
+    if stay.connection != ConnectionState::Connected || stay.leg_id != Some(leg) {
+        return Ok(());
+    }
+    let connection = stay.connection.next(ConnectionInput::LegLost)?;
+    draft.schedule(
+        reconnect_timer(participant),
+        ctx.now + ctx.settings.reconnect_grace,
+        ExpireReconnect { room, participant },
+    )?;
+    draft.put(Participant { connection, lost_at: Some(ctx.now), ..stay })?;
+    draft.emit(Event::Reconnecting { room, participant });
+    Ok(())
+}
+
+/// When a stay without a first leg ends.
+pub(super) const fn connect_timer(participant: ParticipantId) -> TimerKey {
+    TimerKey { name: "rooms.connect", subject: participant.0 }
+}
+
+/// When a stay that lost its leg ends.
+pub(super) const fn reconnect_timer(participant: ParticipantId) -> TimerKey {
+    TimerKey { name: "rooms.reconnect", subject: participant.0 }
+}

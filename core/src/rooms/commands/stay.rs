@@ -1,0 +1,219 @@
+//! A stay: how it begins and how it ends.
+
+use serde::{Deserialize, Serialize};
+
+use super::about_participant;
+use super::leg::{ExpireConnect, connect_timer, reconnect_timer};
+use super::life::{ExpireDeparted, ExpireEmpty, departure_timer, empty_timer};
+use super::standing::oneself;
+use crate::engine::{Command, Ctx};
+use crate::identity::{User, UserId, UserKind};
+use crate::record::Stored as _;
+use crate::rooms::{
+    Admitted, ConnectionInput, ConnectionState, Event, HandQueue, LeaveReason, MicState, Occupancy,
+    Participant, ParticipantId, Refusal, Room, RoomBan, RoomId, RoomRole, RoomStatus, Seat,
+    StageMode, StageState, admit,
+};
+use crate::storage::{Draft, Need, Stop};
+
+/// Lets the actor into a room, if the room lets them in. Whoever has an open stay goes on with it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Join {
+    /// The room.
+    pub room: RoomId,
+}
+
+impl Command for Join {
+    type Output = Admitted;
+    type Refusal = Refusal;
+
+    fn decide(&self, draft: &mut Draft<'_>, ctx: &Ctx) -> Result<Admitted, Stop<Refusal>> {
+        let id = ctx.new_id::<ParticipantId>();
+        let user = ctx.actor.user().ok_or(Refusal::NotAPerson)?;
+        draft.need([
+            User::share(user),
+            Room::share(self.room),
+            RoomBan::share((self.room, user)),
+            Seat::own((self.room, user)),
+            Participant::own(id),
+            Occupancy::own(self.room),
+            connect_timer(id).own(),
+        ])?;
+
+        let person = draft.get::<User>(user)?.ok_or(Refusal::NotAPerson)?;
+        let room = draft.get::<Room>(self.room)?.ok_or(Refusal::NotFound)?;
+        let is_banned = draft.get::<RoomBan>((self.room, user))?.is_some();
+        if !is_banned && let Some(open) = open_stay(draft, &room, user)? {
+            return Ok(open.into());
+        }
+        let role = role_of(&person, &room);
+        let occupancy = draft.get::<Occupancy>(self.room)?.ok_or(Refusal::NotFound)?;
+        admit(&room, role, is_banned, occupancy.reserved)?;
+
+        let stay = new_stay(id, ctx, &person, &room, role);
+        if room.stage_mode == StageMode::Moderated && stay.stage == StageState::Speaker {
+            draft.need([HandQueue::own(self.room)])?;
+            let queue = draft.get::<HandQueue>(self.room)?.ok_or(Refusal::NotFound)?;
+            draft.put(HandQueue { speakers: queue.speakers + 1, ..queue })?;
+        }
+        draft.put(Seat {
+            room_id: self.room,
+            user_id: user,
+            participant_id: id,
+            epoch: room.epoch,
+            role,
+        })?;
+        draft.put(Occupancy { reserved: occupancy.reserved + 1, ..occupancy })?;
+        draft.schedule(
+            connect_timer(id),
+            ctx.now + ctx.settings.connect_timeout,
+            ExpireConnect { room: self.room, participant: id },
+        )?;
+        draft.emit(Event::Joining { room: self.room, participant: id, user });
+        let admitted = Admitted::from(stay.clone());
+        draft.put(stay)?;
+        Ok(admitted)
+    }
+}
+
+about_participant! {
+    /// Ends the actor's own stay.
+    Leave,
+}
+
+impl Command for Leave {
+    type Output = ();
+    type Refusal = Refusal;
+
+    fn decide(&self, draft: &mut Draft<'_>, ctx: &Ctx) -> Result<(), Stop<Refusal>> {
+        let seat = ctx.actor.user().map(|user| Seat::own((self.room, user)));
+        let needs = departure_needs(self.room, self.participant).into_iter().chain(seat);
+        let (room, own) = oneself(draft, ctx, (self.room, self.participant), needs)?;
+        depart(draft, ctx, &room, own, ConnectionInput::Leave, LeaveReason::Left)
+    }
+}
+
+impl From<Participant> for Admitted {
+    fn from(row: Participant) -> Self {
+        Self { participant: row.id, role: row.role, stage: row.stage, mic: row.mic }
+    }
+}
+
+/// The open stay of somebody in a room, if they have one.
+pub(super) fn open_stay(
+    draft: &Draft<'_>,
+    room: &Room,
+    user: UserId,
+) -> Result<Option<Participant>, Stop<Refusal>> {
+    let seat = draft.get::<Seat>((room.id, user))?.filter(|seat| room.is_current(seat.epoch));
+    let Some(seat) = seat else { return Ok(None) };
+    draft.need([Participant::own(seat.participant_id)])?;
+    Ok(draft.get::<Participant>(seat.participant_id)?.filter(|stay| stay.is_in(room)))
+}
+
+/// What [`depart`] writes in most cases, beside the participant and their seat.
+pub(super) fn departure_needs(room: RoomId, participant: ParticipantId) -> [Need; 3] {
+    [Occupancy::own(room), connect_timer(participant).own(), reconnect_timer(participant).own()]
+}
+
+/// Ends a stay. The last one out sets the timer that closes the room.
+pub(super) fn depart(
+    draft: &mut Draft<'_>,
+    ctx: &Ctx,
+    room: &Room,
+    stay: Participant,
+    input: ConnectionInput,
+    reason: LeaveReason,
+) -> Result<(), Stop<Refusal>> {
+    let connection = stay.connection.next(input)?;
+    let was_active = stay.connection.is_active();
+    let (id, user) = (stay.id, stay.user_id);
+    let by = ctx.actor.user().filter(|by| *by != user);
+    draft.need(departure_needs(room.id, id).into_iter().chain([Seat::own((room.id, user))]))?;
+
+    if room.stage_mode == StageMode::Moderated && stay.stage == StageState::Speaker {
+        draft.need([HandQueue::own(room.id)])?;
+        let queue = draft.get::<HandQueue>(room.id)?.ok_or(Refusal::NotFound)?;
+        draft.put(HandQueue { speakers: queue.speakers.saturating_sub(1), ..queue })?;
+    }
+    let occupancy = draft.get::<Occupancy>(room.id)?.ok_or(Refusal::NotFound)?;
+    let reserved = occupancy.reserved.saturating_sub(1);
+    let active = occupancy.active.saturating_sub(u32::from(was_active));
+    draft.put(Occupancy { reserved, active, ..occupancy })?;
+    draft.cancel(connect_timer(id))?;
+    draft.cancel(reconnect_timer(id))?;
+    draft.delete::<Seat>((room.id, user))?;
+    draft.put(Participant {
+        stage: StageState::Audience,
+        hand_seq: None,
+        connection,
+        lost_at: None,
+        left_at: Some(ctx.now),
+        leave_reason: Some(reason),
+        removed_by: by,
+        ..stay
+    })?;
+    draft.emit(Event::Left { room: room.id, participant: id, user, reason, by });
+    if was_active && active == 0 {
+        draft.emit(Event::Emptied { room: room.id });
+    }
+    if reserved == 0 {
+        abandon(draft, ctx, room)?;
+    }
+    Ok(())
+}
+
+/// Nobody is in the room, or on the way: it will close unless somebody comes.
+fn abandon(draft: &mut Draft<'_>, ctx: &Ctx, room: &Room) -> Result<(), Stop<Refusal>> {
+    let (id, settings) = (room.id, &ctx.settings);
+    match room.status {
+        RoomStatus::Live => {
+            let command = ExpireDeparted { room: id };
+            draft.schedule(departure_timer(id), ctx.now + settings.departure_timeout, command)?;
+        }
+        RoomStatus::Idle => {
+            let command = ExpireEmpty { room: id };
+            draft.schedule(empty_timer(id), ctx.now + settings.empty_timeout, command)?;
+        }
+        RoomStatus::Closed => {}
+    }
+    Ok(())
+}
+
+fn role_of(person: &User, room: &Room) -> RoomRole {
+    match person.kind {
+        _ if person.id == room.owner_id => RoomRole::Host,
+        UserKind::Guest => RoomRole::Guest,
+        UserKind::Registered | UserKind::Bot | UserKind::Service => RoomRole::Member,
+    }
+}
+
+fn new_stay(
+    id: ParticipantId,
+    ctx: &Ctx,
+    person: &User,
+    room: &Room,
+    role: RoomRole,
+) -> Participant {
+    let on_stage = room.stage_mode == StageMode::OpenFloor || role >= RoomRole::Cohost;
+    Participant {
+        id,
+        room_id: room.id,
+        epoch: room.epoch,
+        user_id: person.id,
+        display_name: person.display_name.clone(),
+        role,
+        stage: if on_stage { StageState::Speaker } else { StageState::Audience },
+        hand_seq: None,
+        mic: if on_stage { MicState::Live } else { MicState::Off },
+        connection: ConnectionState::Joining,
+        leg_id: None,
+        joined_at: ctx.now,
+        connected_at: None,
+        lost_at: None,
+        left_at: None,
+        leave_reason: None,
+        removed_by: None,
+    }
+}

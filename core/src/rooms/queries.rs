@@ -1,0 +1,110 @@
+//! Named reads. Who may make them is said in [`Reads`](super::Reads).
+
+use super::{
+    ConnectionState, Occupancy, Participant, ParticipantId, Room, RoomBan, RoomId, RoomListing,
+    Seat,
+};
+use crate::Uuid;
+use crate::col;
+use crate::identity::UserId;
+use crate::storage::{Filter, NamedQuery, Select};
+
+/// One room (Q-R2).
+pub(super) fn room(id: RoomId) -> Select<Room> {
+    Select::new("rooms.room").filter(col!(Room.id).is(id)).limit(1)
+}
+
+/// How many are in a room.
+pub(super) fn occupancy(room: RoomId) -> Select<Occupancy> {
+    Select::new("rooms.occupancy").filter(col!(Occupancy.room_id).is(room)).limit(1)
+}
+
+/// The seat somebody holds in a room.
+pub(super) fn seat(room: RoomId, user: UserId) -> Select<Seat> {
+    Select::new("rooms.seat")
+        .filter(col!(Seat.room_id).is(room))
+        .filter(col!(Seat.user_id).is(user))
+        .limit(1)
+}
+
+/// Some participants, in or out.
+pub(crate) fn participants(ids: impl IntoIterator<Item = ParticipantId>) -> Select<Participant> {
+    Select::new("rooms.participants_by_id")
+        .filter(col!(Participant.id).is_in(ids))
+        .limit(crate::storage::PAGE_MAX)
+}
+
+/// Who is in a room in its epoch, in the order in which they came (Q-R4).
+pub(super) fn present(room: RoomId, epoch: i64) -> Select<Participant> {
+    Select::new("rooms.present")
+        .by("participant_open")
+        .filter(col!(Participant.left_at).is_null())
+        .filter(col!(Participant.room_id).is(room))
+        .filter(col!(Participant.epoch).is(epoch))
+        .order(col!(Participant.id))
+        .limit(500)
+}
+
+/// Stays in a room that are not marked as over, up to an epoch.
+pub(super) fn open_up_to(room: RoomId, epoch: i64) -> Select<Participant> {
+    Select::new("rooms.open_up_to")
+        .by("participant_open")
+        .filter(col!(Participant.left_at).is_null())
+        .filter(col!(Participant.room_id).is(room))
+        .filter(col!(Participant.epoch).at_most(epoch))
+        .order(col!(Participant.epoch))
+        .limit(500)
+}
+
+/// Those whose transport is up, anywhere.
+pub(crate) fn connected() -> Select<Participant> {
+    Select::new("rooms.connected")
+        .by("participant_connection")
+        .filter(col!(Participant.left_at).is_null())
+        .filter(col!(Participant.connection).is(ConnectionState::Connected))
+        .order(col!(Participant.id))
+        .limit(500)
+}
+
+/// Cards in the lobby, the fullest room first, the newest among equals (Q-R1).
+pub(super) fn discover() -> Select<RoomListing> {
+    Select::new("rooms.discover")
+        .by("room_listing_busiest")
+        .order(col!(RoomListing.active))
+        .descending()
+}
+
+/// Cards with all these words, in the same order (Q-R1).
+pub(super) fn search(typed: &str) -> Select<RoomListing> {
+    Select::new("rooms.search")
+        .by("room_listing_text")
+        .filter(Filter::search(typed))
+        .order(col!(RoomListing.active))
+        .descending()
+}
+
+/// Who is banned from a room, the latest first.
+pub(super) fn bans(room: RoomId) -> Select<RoomBan> {
+    Select::new("rooms.bans")
+        .by("room_ban_by_time")
+        .filter(col!(RoomBan.room_id).is(room))
+        .order(col!(RoomBan.at))
+        .descending()
+}
+
+/// All of them, for the harness.
+pub(crate) fn all() -> Vec<NamedQuery> {
+    let (room_id, user) = (RoomId(Uuid::nil()), UserId(Uuid::nil()));
+    vec![
+        room(room_id).into(),
+        occupancy(room_id).into(),
+        seat(room_id, user).into(),
+        participants([ParticipantId(Uuid::nil())]).into(),
+        present(room_id, 1).into(),
+        open_up_to(room_id, 1).into(),
+        connected().into(),
+        discover().into(),
+        search("any word").into(),
+        bans(room_id).into(),
+    ]
+}

@@ -1,0 +1,231 @@
+use std::collections::BTreeMap;
+
+use super::{Held, Lock, Need};
+use crate::engine::{AnyCommand, Refusal, Timer, TimerKey};
+use crate::events::AnyEvent;
+use crate::record::{Stored, Timestamp};
+use crate::tables::{Key, Row};
+
+/// How many rows one command may write. What touches more is an epoch and a sweep.
+pub const ROWS_PER_CHANGESET_MAX: usize = 1_000;
+
+/// Rows as one command would leave them; `None` is a row deleted.
+pub(super) type Writes = BTreeMap<Key, Option<Row>>;
+
+/// What a decision wants to be true: rows to write or delete, and what to tell the world.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Changeset {
+    /// Rows as they shall be; `None` deletes.
+    pub writes: BTreeMap<Key, Option<Row>>,
+    /// What has happened, in order.
+    pub events: Vec<AnyEvent>,
+}
+
+/// Rows a decision asked for and does not have. Not an error: the store fetches them and runs the
+/// decision again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Missing(pub Vec<Need>);
+
+/// Why a decision did not end in a changeset.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stop<R> {
+    /// It lacks rows; it will be run again with them.
+    Missing(Missing),
+    /// The answer is no.
+    Refused(R),
+}
+
+impl<R> From<Missing> for Stop<R> {
+    fn from(missing: Missing) -> Self {
+        Self::Missing(missing)
+    }
+}
+
+impl<R: Refusal> From<R> for Stop<R> {
+    fn from(refusal: R) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// A changeset in the making, over the rows held so far.
+///
+/// Every row a decision reads or writes is asked for first, in its lock mode; what is not held
+/// that way stops the run with [`Missing`]. So a row that was never asked for cannot be written by
+/// mistake, and a row that is only shared cannot be written at all.
+pub struct Draft<'a> {
+    held: &'a Held,
+    /// What the commands before this one in the same batch left.
+    before: &'a Writes,
+    changes: Changeset,
+    /// What stays when the run is refused.
+    recorded: Writes,
+}
+
+impl<'a> Draft<'a> {
+    /// A draft over what is held.
+    pub fn new(held: &'a Held) -> Self {
+        const NOTHING: &Writes = &Writes::new();
+        Self::over(held, NOTHING)
+    }
+
+    pub(super) fn over(held: &'a Held, before: &'a Writes) -> Self {
+        Self { held, before, changes: Changeset::default(), recorded: Writes::new() }
+    }
+
+    /// Asks for rows, all at once and before any of them is looked at. The guard of a row in a
+    /// guarded table is asked for with it, in the same mode.
+    ///
+    /// # Errors
+    /// [`Missing`] with all that is not held, or not held strongly enough.
+    pub fn need(&self, needs: impl IntoIterator<Item = Need>) -> Result<(), Missing> {
+        let mut missing = Vec::new();
+        for (key, lock) in needs {
+            if let Some(guard) = key.guard() {
+                self.lack(guard, lock, &mut missing);
+            }
+            self.lack(key, lock, &mut missing);
+        }
+        if missing.is_empty() { Ok(()) } else { Err(Missing(missing)) }
+    }
+
+    /// The row as this draft would leave it.
+    ///
+    /// # Errors
+    /// [`Missing`] when it was not asked for, or is absent and its guard is not held.
+    pub fn get<R: Stored>(&self, key: R::Key) -> Result<Option<R>, Missing> {
+        let key = R::wrap_key(key);
+        match self.row(&key)? {
+            Some(row) => Ok(R::from_row(row).cloned()),
+            None => {
+                key.guard().map_or(Ok(()), |guard| self.require(guard, Lock::Share))?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Writes a row: inserts it where it was absent, else replaces it.
+    ///
+    /// # Errors
+    /// [`Missing`] when it is not owned, or is new and its guard is not owned.
+    pub fn put(&mut self, row: impl Into<Row>) -> Result<(), Missing> {
+        let row = row.into();
+        let key = row.key();
+        self.require(key.clone(), Lock::Own)?;
+        let is_new = self.row(&key)?.is_none();
+        if let (true, Some(guard)) = (is_new, key.guard()) {
+            self.require(guard, Lock::Own)?;
+        }
+        let table = row.table();
+        assert!(is_new || !table.append_only, "rows of {} are written once", table.name);
+        self.write(key, Some(row));
+        Ok(())
+    }
+
+    /// Deletes a row; one that is absent stays so.
+    ///
+    /// # Errors
+    /// [`Missing`] when it is not owned.
+    pub fn delete<R: Stored>(&mut self, key: R::Key) -> Result<(), Missing> {
+        let key = R::wrap_key(key);
+        self.require(key.clone(), Lock::Own)?;
+        if self.row(&key)?.is_none() {
+            return Ok(());
+        }
+        let table = R::TABLE;
+        assert!(!table.append_only, "rows of {} are never deleted", table.name);
+        self.write(key, None);
+        Ok(())
+    }
+
+    /// Writes a row that stays even if the command is refused. Its table must be declared
+    /// `is on_refusal`.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put).
+    pub fn record(&mut self, row: impl Into<Row>) -> Result<(), Missing> {
+        let row = row.into();
+        assert!(row.table().on_refusal, "{} does not outlive a refusal", row.table().name);
+        self.put(row.clone())?;
+        self.recorded.insert(row.key(), Some(row));
+        Ok(())
+    }
+
+    /// Tells the world, if the command commits.
+    pub fn emit(&mut self, event: impl Into<AnyEvent>) {
+        self.changes.events.push(event.into());
+    }
+
+    /// Has `command` run once it is `due_at`, by whichever process gets to it; it replaces a timer
+    /// of the same key.
+    ///
+    /// # Errors
+    /// [`Missing`] when the timer's row is not owned.
+    pub fn schedule(
+        &mut self,
+        key: TimerKey,
+        due_at: Timestamp,
+        command: impl Into<AnyCommand>,
+    ) -> Result<(), Missing> {
+        self.put(Timer::new(key, due_at, command.into()))
+    }
+
+    /// Takes back a timer; one that is not set stays so.
+    ///
+    /// # Errors
+    /// [`Missing`] when the timer's row is not owned.
+    pub fn cancel(&mut self, key: TimerKey) -> Result<(), Missing> {
+        self.delete::<Timer>(key.into())
+    }
+
+    /// Runs a part that may be refused without refusing the whole: its changes stay if it ends
+    /// well, and only what it recorded stays if it does not.
+    pub fn attempt<T, R>(
+        &mut self,
+        part: impl FnOnce(&mut Self) -> Result<T, Stop<R>>,
+    ) -> Result<T, Stop<R>> {
+        let changes = self.changes.clone();
+        let outcome = part(self);
+        if outcome.is_err() {
+            self.changes = changes;
+            self.changes.writes.extend(self.recorded.clone());
+        }
+        outcome
+    }
+
+    /// The changeset of a run that ended well.
+    pub fn finish(self) -> Changeset {
+        self.changes
+    }
+
+    /// The changeset of a run that was refused: what it recorded, and nothing else.
+    pub fn refuse(self) -> Changeset {
+        Changeset { writes: self.recorded, events: Vec::new() }
+    }
+
+    fn write(&mut self, key: Key, row: Option<Row>) {
+        self.changes.writes.insert(key, row);
+        let rows = self.changes.writes.len();
+        assert!(rows <= ROWS_PER_CHANGESET_MAX, "a command that writes {rows} rows needs a sweep");
+    }
+
+    fn row(&self, key: &Key) -> Result<Option<&Row>, Missing> {
+        let written = self.changes.writes.get(key).or_else(|| self.before.get(key));
+        match written {
+            Some(row) => Ok(row.as_ref()),
+            None => self.held.row(key).ok_or_else(|| Missing(vec![(key.clone(), Lock::Share)])),
+        }
+    }
+
+    fn require(&self, key: Key, lock: Lock) -> Result<(), Missing> {
+        match self.held.lock(&key) {
+            Some(held) if held >= lock => Ok(()),
+            _ => Err(Missing(vec![(key, lock)])),
+        }
+    }
+
+    fn lack(&self, key: Key, lock: Lock, missing: &mut Vec<Need>) {
+        if self.held.lock(&key).is_none_or(|held| held < lock) {
+            missing.push((key, lock));
+        }
+    }
+}

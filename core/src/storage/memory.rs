@@ -1,0 +1,254 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::poll_fn;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+
+use async_trait::async_trait;
+
+use super::{Filter, Held, Plan, Query, Resolved, Rollback, Store, StoreError, Work, Write};
+use crate::events::{Envelope, Position};
+use crate::record::{TableDef, Value};
+use crate::tables::{Key, Row};
+
+/// The reference store: the four steps with nothing in between. What it answers is what every
+/// other store must answer. It forgets all when it is dropped.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    state: Mutex<State>,
+    #[cfg(feature = "conformance")]
+    fault: Option<Fault>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    rows: BTreeMap<Key, Row>,
+    /// What the unique indexes hold.
+    unique: BTreeSet<Entry>,
+    feed: Vec<Envelope>,
+    waiting: Vec<Waker>,
+    /// Rows as they were before they were last written, for [`Fault::LostUpdate`].
+    #[cfg(feature = "conformance")]
+    stale: BTreeMap<Key, Option<Row>>,
+}
+
+/// One entry of a unique index: its name and values.
+type Entry = (&'static str, Vec<Value>);
+
+/// A way in which a store can be wrong. The suite must see each.
+#[cfg(feature = "conformance")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Decides on rows as they were before they were last written.
+    LostUpdate,
+    /// Writes only the first row of a changeset.
+    TornChangeset,
+    /// Forgets the last event of a changeset.
+    LostEvent,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A store that is wrong in one way.
+    #[cfg(feature = "conformance")]
+    pub fn faulty(fault: Fault) -> Self {
+        Self { fault: Some(fault), ..Self::default() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[cfg(feature = "conformance")]
+    fn has(&self, fault: Fault) -> bool {
+        self.fault == Some(fault)
+    }
+
+    fn round(&self, plan: &mut Plan<()>) {
+        let locks = plan.locks();
+        let mut state = self.state();
+        let mut held = Held::new();
+        for (key, lock) in locks {
+            let row = state.rows.get(&key).cloned();
+            #[cfg(feature = "conformance")]
+            let row = match state.stale.get(&key) {
+                Some(stale) if self.has(Fault::LostUpdate) => stale.clone(),
+                _ => row,
+            };
+            held.insert(key, lock, row);
+        }
+        #[cfg_attr(not(feature = "conformance"), expect(unused_mut, reason = "faults change it"))]
+        let mut resolved = plan.resolve(&held);
+        #[cfg(feature = "conformance")]
+        if self.has(Fault::TornChangeset) && resolved.writes.len() > 1 {
+            resolved.writes.truncate(1);
+        } else if self.has(Fault::LostEvent) {
+            resolved.events.pop();
+        }
+        match state.apply(resolved) {
+            Ok(()) => {}
+            Err(why) => plan.reopen(&Rollback::Rejected(why.into())),
+        }
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn submit(&self, work: Work) -> Result<(), StoreError> {
+        let mut plan = Plan::new();
+        plan.admit(work, ());
+        loop {
+            if let Some(((), verdict)) = plan.settled().pop() {
+                return verdict;
+            }
+            self.round(&mut plan);
+        }
+    }
+
+    async fn select(&self, query: &Query) -> Result<Vec<Row>, StoreError> {
+        let state = self.state();
+        let sorting: Vec<usize> =
+            query.sorting().into_iter().map(|column| position(query.table, column)).collect();
+        let mut found: Vec<(Vec<Value>, &Row)> = state
+            .rows_of(query.table)
+            .filter(|(values, _)| state.fits(&query.filter, query.table, values))
+            .map(|(values, row)| (sorting.iter().map(|&at| values[at].clone()).collect(), row))
+            .collect();
+        found.sort_by(|a, b| if query.descending { b.0.cmp(&a.0) } else { a.0.cmp(&b.0) });
+        let beyond = |sorting: &Vec<Value>| match &query.after {
+            None => true,
+            Some(after) if query.descending => *sorting < after.0,
+            Some(after) => *sorting > after.0,
+        };
+        let page = found.into_iter().filter(|(sorting, _)| beyond(sorting));
+        Ok(page.take(query.limit as usize).map(|(_, row)| row.clone()).collect())
+    }
+
+    async fn events(&self, after: Position, limit: usize) -> Result<Vec<Envelope>, StoreError> {
+        let state = self.state();
+        let first = state.feed.partition_point(|envelope| envelope.position <= after);
+        Ok(state.feed[first..].iter().take(limit).cloned().collect())
+    }
+
+    async fn wait(&self, after: Position) -> Result<(), StoreError> {
+        poll_fn(|cx| {
+            let mut state = self.state();
+            if state.feed.last().is_some_and(|last| last.position > after) {
+                return Poll::Ready(Ok(()));
+            }
+            if !state.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
+                state.waiting.push(cx.waker().clone());
+            }
+            Poll::Pending
+        })
+        .await
+    }
+}
+
+impl State {
+    /// All or nothing: what the unique indexes forbid is found before anything is written.
+    fn apply(&mut self, resolved: Resolved) -> Result<(), String> {
+        self.reindex(&resolved)?;
+        for write in resolved.writes {
+            match write {
+                Write::Insert(row) | Write::Update(row) => self.set(row.key(), Some(row)),
+            }
+        }
+        for key in resolved.deletes {
+            self.set(key, None);
+        }
+        for emitted in resolved.events {
+            let position = Position(self.feed.len() as i64 + 1);
+            self.feed.push(Envelope { position, emitted });
+        }
+        self.waiting.drain(..).for_each(Waker::wake);
+        Ok(())
+    }
+
+    fn set(&mut self, key: Key, row: Option<Row>) {
+        let _before = match row {
+            Some(row) => self.rows.insert(key.clone(), row),
+            None => self.rows.remove(&key),
+        };
+        #[cfg(feature = "conformance")]
+        self.stale.insert(key, _before);
+    }
+
+    fn reindex(&mut self, resolved: &Resolved) -> Result<(), String> {
+        let written = resolved.writes.iter().map(|write| write.row().key());
+        let before = written.chain(resolved.deletes.iter().cloned());
+        let released: Vec<Entry> =
+            before.filter_map(|key| self.rows.get(&key)).flat_map(unique_entries).collect();
+        let mut claimed = BTreeSet::new();
+        for row in resolved.writes.iter().map(Write::row) {
+            for entry in unique_entries(row) {
+                let taken = self.unique.contains(&entry) && !released.contains(&entry);
+                if taken || claimed.contains(&entry) {
+                    return Err(format!("unique index {}", entry.0));
+                }
+                claimed.insert(entry);
+            }
+        }
+        self.unique.retain(|entry| !released.contains(entry));
+        self.unique.extend(claimed);
+        Ok(())
+    }
+
+    fn rows_of(&self, table: &'static TableDef) -> impl Iterator<Item = (Vec<Value>, &Row)> {
+        let rows = self.rows.values().filter(move |row| row.table().name == table.name);
+        rows.map(|row| (all_values(row), row))
+    }
+
+    fn fits(&self, filter: &Filter, table: &'static TableDef, values: &[Value]) -> bool {
+        let value = |column: &str| &values[position(table, column)];
+        match filter {
+            Filter::All(all) => all.iter().all(|filter| self.fits(filter, table, values)),
+            Filter::Any(any) => any.iter().any(|filter| self.fits(filter, table, values)),
+            Filter::Eq(column, wanted) => value(column) == wanted,
+            Filter::In(column, wanted) => wanted.contains(value(column)),
+            Filter::Range(column, from, to) => {
+                let it = value(column);
+                *it != Value::Null
+                    && from.as_ref().is_none_or(|from| it >= from)
+                    && to.as_ref().is_none_or(|to| it <= to)
+            }
+            Filter::Prefix(column, prefix) => {
+                matches!(value(column), Value::Text(text) if text.starts_with(prefix.as_str()))
+            }
+            Filter::Matches(words) => {
+                let column = table.text.expect("only tables with a text column are searched");
+                let Value::Text(text) = value(column) else { return false };
+                words.iter().all(|word| text.split(' ').any(|it| it.starts_with(word.as_str())))
+            }
+            Filter::IsNull(column) => *value(column) == Value::Null,
+            Filter::Exists(child, on, filter) => self.rows_of(child).any(|(row, _)| {
+                on.iter().all(|(theirs, ours)| row[position(child, theirs)] == *value(ours))
+                    && self.fits(filter, child, &row)
+            }),
+        }
+    }
+}
+
+fn all_values(row: &Row) -> Vec<Value> {
+    let mut values = row.key().values();
+    values.extend(row.values());
+    values
+}
+
+fn position(table: &TableDef, column: &str) -> usize {
+    table.position(column).expect("queries name columns of their table")
+}
+
+fn unique_entries(row: &Row) -> Vec<Entry> {
+    let (table, values) = (row.table(), all_values(row));
+    let at = |column: &&str| values[position(table, column)].clone();
+    let applies =
+        |null: Option<&str>| null.is_none_or(|c| values[position(table, c)] == Value::Null);
+    let indexes = table.indexes.iter().filter(|index| index.unique && applies(index.where_null));
+    let entries =
+        indexes.map(|index| (index.name, index.columns.iter().map(at).collect::<Vec<_>>()));
+    entries.filter(|(_, values)| !values.contains(&Value::Null)).collect()
+}

@@ -1,0 +1,267 @@
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use super::draft::Writes;
+use super::{Changeset, Draft, Held, Lock, Missing, Need, Run, StoreError, Work};
+use crate::events::Emitted;
+use crate::tables::{Key, Row};
+
+/// How often a decision may ask for more rows.
+pub const ROUNDS_MAX: u8 = 8;
+
+/// How often a work may lose an insert race in company before it is run alone, and how often
+/// alone before it fails.
+const RACES_MAX: u8 = 3;
+
+/// What to lock and read, in the order to do it.
+pub type Locks = BTreeMap<Key, Lock>;
+
+/// One row of a resolved round.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Write {
+    /// The row was absent. Absent rows cannot be locked, so this may lose a race.
+    Insert(Row),
+    /// The row was there.
+    Update(Row),
+}
+
+impl Write {
+    /// The row to write.
+    pub fn row(&self) -> &Row {
+        match self {
+            Self::Insert(row) | Self::Update(row) => row,
+        }
+    }
+}
+
+/// What one round of a plan wants written, in one transaction.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Resolved {
+    /// Rows to insert or update, in table order, then key order.
+    pub writes: Vec<Write>,
+    /// Rows to delete afterwards, in reverse order.
+    pub deletes: Vec<Key>,
+    /// Events to append to the feed, in order.
+    pub events: Vec<Emitted>,
+}
+
+impl Resolved {
+    /// Nothing is to be written, so there is nothing to commit.
+    pub fn is_empty(&self) -> bool {
+        self.writes.is_empty() && self.deletes.is_empty() && self.events.is_empty()
+    }
+}
+
+/// Why a round was rolled back.
+#[derive(Clone, Debug)]
+pub enum Rollback {
+    /// A primary key was inserted by somebody else first, or the store asks to try again.
+    Race,
+    /// The store's own rules forbid something in the round.
+    Rejected(Arc<str>),
+}
+
+/// A batch on its way into a store, with a ticket for each work's reply.
+///
+/// Sans-IO, and the only place where batches are decided. A store's loop is: [`admit`](Self::admit)
+/// what waits, [`locks`](Self::locks), lock and read them, [`resolve`](Self::resolve), write and
+/// commit, then hand out what has [`settled`](Self::settled); after a rollback
+/// [`reopen`](Self::reopen), after a failure [`abandon`](Self::abandon). A round that settles some
+/// works leaves those that asked for more rows to the next one, with whatever is admitted by then.
+///
+/// After a round that cannot be committed as a whole, its works are run one by one, so that only
+/// the culprit fails.
+#[derive(Debug)]
+pub struct Plan<T> {
+    jobs: Vec<Job<T>>,
+}
+
+#[derive(Debug)]
+struct Job<T> {
+    work: Work,
+    ticket: T,
+    needs: Vec<Need>,
+    rounds: u8,
+    races: u8,
+    /// To be run alone, because a round it was in failed.
+    alone: bool,
+    /// It is part of the round that `locks` opened last.
+    in_round: bool,
+    verdict: Option<Result<(), StoreError>>,
+}
+
+impl<T> Default for Plan<T> {
+    fn default() -> Self {
+        Self { jobs: Vec::new() }
+    }
+}
+
+impl<T> Plan<T> {
+    /// An empty plan.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether no work is left.
+    pub fn is_empty(&self) -> bool {
+        self.jobs.is_empty()
+    }
+
+    /// How many works are left.
+    pub fn len(&self) -> usize {
+        self.jobs.len()
+    }
+
+    /// Takes a work in, and learns what it needs by running it on nothing. One that ends without
+    /// touching a row, such as a refusal of malformed input, is settled at once.
+    pub fn admit(&mut self, work: Work, ticket: T) {
+        let mut job = Job {
+            work,
+            ticket,
+            needs: Vec::new(),
+            rounds: 0,
+            races: 0,
+            alone: false,
+            in_round: false,
+            verdict: None,
+        };
+        let (nothing, nobody) = (Held::new(), Writes::new());
+        match job.run(&nothing, &nobody) {
+            Ok((Run::Missing(missing), _)) => job.ask(missing),
+            Ok((Run::Done | Run::Refused, changes)) if changes == Changeset::default() => {
+                job.verdict = Some(Ok(()));
+            }
+            Ok((Run::Done | Run::Refused, _)) => {}
+            Err(panic) => job.verdict = Some(Err(panic)),
+        }
+        self.jobs.push(job);
+    }
+
+    /// Opens a round and says what to lock and read for it, in lock order. Every table is locked
+    /// in one mode, the strongest anyone asked for: mixed modes in one statement deadlock.
+    pub fn locks(&mut self) -> Locks {
+        let alone = self.jobs.iter().position(|job| job.verdict.is_none() && job.alone);
+        for (n, job) in self.jobs.iter_mut().enumerate() {
+            job.in_round = job.verdict.is_none() && alone.is_none_or(|alone| alone == n);
+        }
+        let needs = || self.jobs.iter().filter(|job| job.in_round).flat_map(|job| &job.needs);
+
+        let mut owned = vec![false; crate::tables::TABLES.len()];
+        for (key, lock) in needs() {
+            owned[key.table_index()] |= *lock == Lock::Own;
+        }
+        let mode = |key: &Key| if owned[key.table_index()] { Lock::Own } else { Lock::Share };
+        needs().map(|(key, _)| (key.clone(), mode(key))).collect()
+    }
+
+    /// Runs the round's works in turn, each on what the ones before it left. Touches nothing but
+    /// memory.
+    pub fn resolve(&mut self, held: &Held) -> Resolved {
+        let mut after = Writes::new();
+        let mut events = Vec::new();
+        for job in self.jobs.iter_mut().filter(|job| job.in_round) {
+            match job.run(held, &after) {
+                Ok((Run::Missing(missing), _)) => job.ask(missing),
+                Ok((Run::Done | Run::Refused, changes)) => {
+                    let stamped = changes.events.into_iter().enumerate();
+                    events.extend(stamped.map(|(n, event)| job.work.ctx.stamp(n, event)));
+                    after.extend(changes.writes);
+                    job.verdict = Some(Ok(()));
+                }
+                Err(panic) => job.verdict = Some(Err(panic)),
+            }
+        }
+        let mut resolved = Resolved { events, ..Resolved::default() };
+        for (key, row) in after {
+            match (held.row(&key).flatten(), row) {
+                (None, Some(row)) => resolved.writes.push(Write::Insert(row)),
+                (Some(before), Some(row)) if *before == row => {}
+                (Some(_), Some(row)) => resolved.writes.push(Write::Update(row)),
+                (Some(_), None) => resolved.deletes.push(key),
+                (None, None) => {}
+            }
+        }
+        resolved.deletes.reverse();
+        resolved
+    }
+
+    /// The works the round has finished, to be answered. To be called once its transaction is
+    /// durable, and before another round is opened: a later round's failure is not theirs.
+    pub fn settled(&mut self) -> Vec<(T, Result<(), StoreError>)> {
+        self.take(|job| job.verdict.is_some())
+    }
+
+    /// To be called instead of [`settled`](Self::settled) when the round was rolled back and may
+    /// be tried again. Bounded: a work that keeps failing alone is settled with an error.
+    pub fn reopen(&mut self, cause: &Rollback) {
+        for job in self.jobs.iter_mut().filter(|job| job.in_round) {
+            if matches!(job.verdict, Some(Err(_))) {
+                continue;
+            }
+            job.verdict = None;
+            match cause {
+                Rollback::Race => {
+                    job.races = job.races.saturating_add(1);
+                    if job.races > 2 * RACES_MAX {
+                        job.verdict =
+                            Some(Err(StoreError::Rejected("a race that never ends".into())));
+                    }
+                    job.alone |= job.races >= RACES_MAX;
+                }
+                Rollback::Rejected(why) if job.alone => {
+                    job.verdict = Some(Err(StoreError::Rejected(why.clone())));
+                }
+                Rollback::Rejected(_) => job.alone = true,
+            }
+        }
+    }
+
+    /// The works of the round, to be answered with a failure of the store itself.
+    pub fn abandon(&mut self) -> Vec<T> {
+        self.take(|job| job.in_round).into_iter().map(|(ticket, _)| ticket).collect()
+    }
+
+    fn take(&mut self, which: impl Fn(&Job<T>) -> bool) -> Vec<(T, Result<(), StoreError>)> {
+        let (taken, left) = std::mem::take(&mut self.jobs).into_iter().partition(which);
+        self.jobs = left;
+        let taken: Vec<Job<T>> = taken;
+        taken.into_iter().map(|job| (job.ticket, job.verdict.unwrap_or(Ok(())))).collect()
+    }
+}
+
+impl<T> Job<T> {
+    /// A panic is the work's own failure. The decision is pure, so there is nothing to put back.
+    fn run(&mut self, held: &Held, before: &Writes) -> Result<(Run, Changeset), StoreError> {
+        let Work { ctx, decide } = &mut self.work;
+        let mut draft = Draft::over(held, before);
+        ctx.restart();
+        let run = catch_unwind(AssertUnwindSafe(|| decide(&mut draft, ctx)));
+        match run {
+            Ok(Run::Done) => Ok((Run::Done, draft.finish())),
+            Ok(Run::Refused) => Ok((Run::Refused, draft.refuse())),
+            Ok(missing) => Ok((missing, Changeset::default())),
+            Err(panic) => Err(StoreError::Panicked(panic_text(&*panic))),
+        }
+    }
+
+    fn ask(&mut self, Missing(needs): Missing) {
+        self.rounds += 1;
+        if self.rounds > ROUNDS_MAX {
+            self.verdict = Some(Err(StoreError::Rounds(ROUNDS_MAX)));
+            return;
+        }
+        for (key, lock) in needs {
+            match self.needs.iter_mut().find(|(asked, _)| *asked == key) {
+                Some((_, mode)) => *mode = lock.max(*mode),
+                None => self.needs.push((key, lock)),
+            }
+        }
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> Arc<str> {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("no message").into()
+}

@@ -1,0 +1,80 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::{Query, Work};
+use crate::events::{Envelope, Position};
+use crate::record::Corrupt;
+use crate::tables::Row;
+
+/// All that a backend implements. `parlor_core::conformance` holds every promise made here.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Runs `work` as if alone, makes its changeset true in one atomic step, and returns once that
+    /// is durable. Its events enter the feed in the same step.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing has been written, unless it is [`StoreError::CommitUnknown`].
+    async fn submit(&self, work: Work) -> Result<(), StoreError>;
+
+    /// The rows a query names, in its order: at most its limit.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    async fn select(&self, query: &Query) -> Result<Vec<Row>, StoreError>;
+
+    /// The feed after a position, oldest first: no committed event is ever skipped by a reader
+    /// that goes on from the last position it saw.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    async fn events(&self, after: Position, limit: usize) -> Result<Vec<Envelope>, StoreError>;
+
+    /// Returns when the feed has, or may have, an event after this position.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    async fn wait(&self, after: Position) -> Result<(), StoreError>;
+}
+
+/// A store failed. Never an answer to a command: those are refusals.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Too much waits already; try again in a moment.
+    #[error("the store is busy: {waiting} commands wait already")]
+    Busy {
+        /// How many commands wait.
+        waiting: usize,
+    },
+    /// The commit may or may not have happened. Ask again with the same idempotency key.
+    #[error("it is unknown whether the command was committed: {0}")]
+    CommitUnknown(Arc<str>),
+    /// No room is left on the device. Reads go on; writes resume once there is room.
+    #[error("the store's device is full")]
+    Full,
+    /// The decision panicked; it has changed nothing.
+    #[error("the decision panicked: {0}")]
+    Panicked(Arc<str>),
+    /// The decision kept asking for more rows.
+    #[error("the decision asked for rows in more than {0} rounds")]
+    Rounds(u8),
+    /// The store's own rules forbid what the decision wanted; it has changed nothing.
+    #[error("the store rejects the change: {0}")]
+    Rejected(Arc<str>),
+    /// Stored data does not decode.
+    #[error(transparent)]
+    Corrupt(#[from] Corrupt),
+    /// The store has been shut down.
+    #[error("the store has stopped")]
+    Stopped,
+    /// Anything else.
+    #[error("the store failed: {0}")]
+    Failed(Arc<dyn std::error::Error + Send + Sync>),
+}
+
+impl StoreError {
+    /// Wraps a failure of the engine under the store.
+    pub fn failed(source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Failed(Arc::new(source))
+    }
+}
