@@ -1,0 +1,2 @@
+//! Commits a second.
+fn main() {}
