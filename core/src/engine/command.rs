@@ -29,7 +29,7 @@ pub enum BadCommand {
     #[error("There is no such command.")]
     Unknown,
     /// It is not JSON, or its data does not fit.
-    #[error("The command is malformed: {detail}")]
+    #[error("The request is malformed: {detail}.")]
     Malformed {
         /// The field at fault, if one is.
         field: Option<String>,
@@ -49,19 +49,23 @@ struct Wire<'a> {
 
 /// Splits what came over the network into name and data.
 pub(super) fn split(json: &[u8]) -> Result<(String, &serde_json::value::RawValue), BadCommand> {
-    let wire: Wire<'_> = parse(json)?;
+    let wire: Wire<'_> = from_json(json)?;
     Ok((wire.name, wire.data))
 }
 
-/// Parses JSON, and names the field at fault if it does not fit.
-pub(super) fn parse<'a, T: serde::Deserialize<'a>>(json: &'a [u8]) -> Result<T, BadCommand> {
+/// Parses JSON that came over the network.
+///
+/// # Errors
+/// [`BadCommand::Malformed`], which names the field at fault.
+pub fn from_json<'a, T: serde::Deserialize<'a>>(json: &'a [u8]) -> Result<T, BadCommand> {
     let mut json = serde_json::Deserializer::from_slice(json);
     let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let detail = error.inner().to_string();
         let path = error.path().to_string();
         // A field that is unknown or missing has no path yet; the message quotes its name.
         let quoted = || detail.split('`').nth(1).map(str::to_owned);
-        let field = if path == "." { quoted() } else { Some(path) };
+        let is_named = path.starts_with(char::is_alphabetic);
+        let field = if is_named { Some(path) } else { quoted() };
         BadCommand::Malformed { field, detail }
     })?;
     json.end().map_err(|e| BadCommand::Malformed { field: None, detail: e.to_string() })?;
@@ -97,7 +101,7 @@ macro_rules! commands {
                 let (name, data) = super::command::split(json)?;
                 match name.as_str() {
                     $($name if $crate::commands!(@is_public $visibility) => {
-                        super::command::parse(data.get().as_bytes()).map(Self::$variant)
+                        super::command::from_json(data.get().as_bytes()).map(Self::$variant)
                     })+
                     _ => Err($crate::engine::BadCommand::Unknown),
                 }

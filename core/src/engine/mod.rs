@@ -16,7 +16,7 @@ mod settings;
 mod sweep;
 mod timer;
 
-pub use command::{BadCommand, Command};
+pub use command::{BadCommand, Command, from_json};
 pub use commands::AnyCommand;
 pub use ctx::{Clock, Ctx, Entropy};
 pub use feed::FeedCursor;

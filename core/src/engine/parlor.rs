@@ -226,7 +226,7 @@ impl Parlor {
     /// [`StoreError`]
     pub async fn tick(&self, now: Timestamp) -> Result<usize, StoreError> {
         let page = self.select(&due_timers(now)).await?;
-        let fired = page.rows.into_iter().map(|timer| self.fire(timer));
+        let fired = page.rows.into_iter().map(|timer| self.fire(timer, now));
         let fired = join_all(fired).await.into_iter().collect::<Result<Vec<()>, _>>()?;
         Ok(fired.len())
     }
@@ -272,7 +272,16 @@ impl Parlor {
         actor: Actor,
         decide: impl Fn(&mut Draft<'_>, &Ctx) -> Result<T, Stop<R>> + Send + 'static,
     ) -> Result<T, Error<R>> {
-        let ctx = Ctx::new(self.now(), actor, self.settings.clone(), self.draw());
+        self.run_at(self.now(), actor, decide).await
+    }
+
+    async fn run_at<T: Send + 'static, R: Send + 'static>(
+        &self,
+        now: Timestamp,
+        actor: Actor,
+        decide: impl Fn(&mut Draft<'_>, &Ctx) -> Result<T, Stop<R>> + Send + 'static,
+    ) -> Result<T, Error<R>> {
+        let ctx = Ctx::new(now, actor, self.settings.clone(), self.draw());
         let slot = Arc::new(Mutex::new(None));
         let result = slot.clone();
         let work = Work::new(ctx, move |draft, ctx| {
@@ -328,10 +337,13 @@ impl Parlor {
 
     /// Deletes the timer and runs its command in one changeset, unless it has been fired, moved or
     /// taken back meanwhile. If the command is refused, the timer is gone all the same.
-    async fn fire(&self, timer: Timer) -> Result<(), StoreError> {
+    ///
+    /// It runs at the time by which it was found due: were the clock asked again and had gone
+    /// back, the command would be refused as too early, and its timer lost.
+    async fn fire(&self, timer: Timer, now: Timestamp) -> Result<(), StoreError> {
         let key = (timer.name.clone(), timer.subject);
         let Json(command) = timer.command;
-        let fired = self.run(Actor::HOST, move |draft, ctx| {
+        let fired = self.run_at(now, Actor::HOST, move |draft, ctx| {
             if let Err(mut missing) = draft.need([Timer::own(key.clone())]) {
                 // The needs of the command are not known yet; run on nothing, it names them too.
                 if let Err(Stop::Missing(more)) = draft.attempt(|draft| command.decide(draft, ctx)) {

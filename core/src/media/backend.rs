@@ -21,8 +21,8 @@ pub struct Connect {
     pub leg: LegId,
     /// Where it hears and is heard.
     pub room: RoomId,
-    /// Whose transport it is. An older leg of the same participant ends with
-    /// [`CloseReason::Replaced`].
+    /// Whose transport it is. Once the offer is taken, an older leg of the same participant ends
+    /// with [`CloseReason::Replaced`].
     pub participant: ParticipantId,
     /// What it may do from its first packet on.
     pub rights: Rights,
@@ -44,7 +44,7 @@ pub trait MediaBackend: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`MediaError::NoSuchLeg`] when the leg has ended; [`MediaError::Refused`] as in `connect`,
-    /// and the leg goes on as it was.
+    /// and [`MediaError::Busy`] when it comes too often: the leg goes on as it was.
     async fn renegotiate(&self, leg: LegId, offer: SdpOffer) -> Result<SdpAnswer, MediaError>;
 
     /// Sets what a leg may do. When it returns, no packet that comes in later is judged by the
@@ -136,7 +136,7 @@ pub enum Refused {
     /// More of one kind of line than the limit.
     #[error("the SDP has {count} {what}; at most {max} are taken")]
     SdpTooMany {
-        /// `"m-lines"`, `"candidates"` or `"ssrc lines"`.
+        /// `"lines"`, `"m-lines"`, `"candidates"` or `"ssrc lines"`.
         what: &'static str,
         /// How many there were.
         count: usize,

@@ -92,13 +92,7 @@ impl Bridge {
                 Ok((leg, answer))
             }
             Err(error) => {
-                let mut legs = self.legs();
-                if legs.get(&participant) == Some(&leg) {
-                    match replaced {
-                        Some(replaced) => legs.insert(participant, replaced),
-                        None => legs.remove(&participant),
-                    };
-                }
+                self.forget(participant, leg, replaced);
                 Err(error.into())
             }
         }
@@ -167,11 +161,7 @@ impl Bridge {
 
     async fn apply(&self, row: &Participant, leg: LegId) {
         if row.connection == ConnectionState::Left {
-            let mut legs = self.legs();
-            if legs.get(&row.id) == Some(&leg) {
-                legs.remove(&row.id);
-            }
-            drop(legs);
+            self.forget(row.id, leg, None);
             return self.disconnect(leg).await;
         }
         if let Err(error) = self.backend.set_rights(leg, Rights::of(row)).await {
@@ -182,6 +172,17 @@ impl Bridge {
     async fn disconnect(&self, leg: LegId) {
         if let Err(error) = self.backend.disconnect(leg).await {
             tracing::debug!(%leg, %error, "a leg was not disconnected");
+        }
+    }
+
+    /// Takes a leg off the books, and puts the one it replaced back.
+    fn forget(&self, participant: ParticipantId, leg: LegId, replaced: Option<LegId>) {
+        let mut legs = self.legs();
+        if legs.get(&participant) == Some(&leg) {
+            match replaced {
+                Some(replaced) => legs.insert(participant, replaced),
+                None => legs.remove(&participant),
+            };
         }
     }
 

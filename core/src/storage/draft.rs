@@ -126,12 +126,16 @@ impl<'a> Draft<'a> {
     /// # Errors
     /// [`Missing`] when it is not owned.
     pub fn delete<R: Stored>(&mut self, key: R::Key) -> Result<(), Missing> {
-        let key = R::wrap_key(key);
+        self.delete_any(R::wrap_key(key))
+    }
+
+    /// [`delete`](Self::delete), whatever the table.
+    pub(crate) fn delete_any(&mut self, key: Key) -> Result<(), Missing> {
         self.require(key.clone(), Lock::Own)?;
         if self.row(&key)?.is_none() {
             return Ok(());
         }
-        let table = R::TABLE;
+        let table = key.table();
         assert!(!table.append_only, "rows of {} are never deleted", table.name);
         self.write(key, None);
         Ok(())
@@ -208,7 +212,8 @@ impl<'a> Draft<'a> {
         assert!(rows <= ROWS_PER_CHANGESET_MAX, "a command that writes {rows} rows needs a sweep");
     }
 
-    fn row(&self, key: &Key) -> Result<Option<&Row>, Missing> {
+    /// The row under a key of whatever table, without regard to guards.
+    pub(crate) fn row(&self, key: &Key) -> Result<Option<&Row>, Missing> {
         let written = self.changes.writes.get(key).or_else(|| self.before.get(key));
         match written {
             Some(row) => Ok(row.as_ref()),

@@ -289,7 +289,7 @@ pub struct Cursor(pub Vec<Value>);
 
 /// What was given as a cursor is not one of this query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this cursor does not belong to this list; start again without one")]
+#[error("This cursor does not belong to this list; start again without one.")]
 pub struct BadCursor;
 
 impl Cursor {

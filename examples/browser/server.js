@@ -1,0 +1,95 @@
+// Starts and stops the real server, and keeps what it says for the moment a test fails.
+
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const READY_MS = 20_000;
+const LOG_LINES = 60;
+
+/** Whatever ends this process ends the servers it has started. */
+const running = new Set();
+process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
+
+export class Server {
+  #database;
+  #child = null;
+  #lines = [];
+  #port = 0;
+
+  constructor(database) {
+    this.#database = database;
+  }
+
+  get url() {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  /** The last lines of the log. */
+  get log() {
+    return this.#lines.slice(-LOG_LINES).join("\n");
+  }
+
+  /** Starts it; a second start listens on the same port and opens the same database. */
+  async start() {
+    const extra = (process.env.PARLOR_SERVER_ARGS ?? "").split(" ").filter(Boolean);
+    const child = spawn(
+      binary(),
+      [
+        ...["--listen", `127.0.0.1:${this.#port}`],
+        ...["--database", this.#database],
+        ...["--media", "127.0.0.1:0"],
+        ...extra,
+      ],
+      { stdio: ["ignore", "pipe", "pipe"] },
+    );
+    this.#child = child;
+    running.add(child);
+    child.stderr.on("data", (bytes) => this.#keep(bytes));
+    await new Promise((resolve, reject) => {
+      const fail = (why) => reject(new Error(`the server ${why}\n${this.log}`));
+      const timer = setTimeout(() => fail(`was not ready after ${READY_MS} ms`), READY_MS);
+      child.on("error", (error) => fail(`did not start: ${error.message}`));
+      child.on("exit", (code, signal) => {
+        running.delete(child);
+        this.#keep(`[exit: ${code ?? signal}]`);
+        clearTimeout(timer);
+        fail(`ended with ${code ?? signal}`);
+      });
+      let printed = "";
+      child.stdout.on("data", (bytes) => {
+        this.#keep(bytes);
+        printed += bytes;
+        const port = /listening on http:\/\/[^\s:]+:(\d+)/.exec(printed)?.[1];
+        if (!port) return;
+        this.#port = Number(port);
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
+  /** Ends it without a chance to say goodbye. */
+  async kill() {
+    const child = this.#child;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise((resolve) => child.once("exit", resolve));
+    child.kill("SIGKILL");
+    await gone;
+  }
+
+  #keep(bytes) {
+    this.#lines.push(...String(bytes).split("\n").filter(Boolean));
+    this.#lines.splice(0, this.#lines.length - 1000);
+  }
+}
+
+function binary() {
+  if (process.env.PARLOR_SERVER) return process.env.PARLOR_SERVER;
+  const found = ["release", "debug"]
+    .map((profile) => fileURLToPath(new URL(`../../target/${profile}/server`, import.meta.url)))
+    .find((path) => existsSync(path));
+  if (found) return found;
+  throw new Error("no server binary: build examples/server first, or set PARLOR_SERVER");
+}

@@ -1,0 +1,106 @@
+//! A voice chat in one binary: people, rooms and stages on SQLite, media in the same process.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Parser;
+use parlor_examples::{host, server};
+use parlor_media_str0m::Str0mBackend;
+use parlor_storage_sqlite::SqliteStore;
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+/// How long open connections may take to end.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// A voice chat in one binary. Open the address it prints in two browser windows and talk.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Args {
+    /// Where to serve the page. Browsers allow microphones on localhost and over HTTPS only: put a
+    /// proxy with a certificate before it to serve others.
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+
+    /// The database file; it is made if there is none.
+    #[arg(long, default_value = "parlor.db")]
+    database: PathBuf,
+
+    /// Where to exchange media: one UDP port. With 0.0.0.0 on every address of this machine; port
+    /// 0 takes a free one.
+    #[arg(long, default_value = "0.0.0.0:0")]
+    media: SocketAddr,
+
+    /// Public addresses that lead to this machine's media port, if it is behind a NAT.
+    #[arg(long)]
+    advertise: Vec<IpAddr>,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,str0m=error"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+
+    let store = SqliteStore::open(&args.database)
+        .with_context(|| format!("the database {} cannot be opened", args.database.display()))?;
+    let config = parlor_media_str0m::Config {
+        bind: args.media,
+        advertise: args.advertise,
+        ..Default::default()
+    };
+    let media = Str0mBackend::bind(config)
+        .await
+        .with_context(|| format!("media cannot be exchanged at {}", args.media))?;
+    tracing::info!(candidates = ?media.candidates(), "media");
+    let listener = TcpListener::bind(args.listen)
+        .await
+        .with_context(|| format!("{} cannot be listened at; --listen takes another", args.listen))?;
+
+    let (app, tasks) = server::App::start(host::parlor(store), Arc::new(media)).await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    announce(&url)?;
+    let draining = app.clone();
+    let shutdown = async move {
+        interrupted().await;
+        tracing::info!("draining; interrupt again to stop at once");
+        draining.drain();
+        tokio::spawn(async {
+            tokio::select! {
+                () = interrupted() => {}
+                () = tokio::time::sleep(DRAIN) => {}
+            }
+            tracing::warn!("stopped with connections open");
+            std::process::exit(1);
+        });
+    };
+    axum::serve(listener, app.router()).with_graceful_shutdown(shutdown).await?;
+    drop(tasks);
+    Ok(())
+}
+
+/// The one line on stdout, for people and for scripts.
+fn announce(url: &str) -> std::io::Result<()> {
+    use std::io::Write as _;
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "listening on {url}")?;
+    stdout.flush()
+}
+
+/// Ctrl-C, or the word of a service manager.
+async fn interrupted() {
+    let terminated = async {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminated) => drop(terminated.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminated => {}
+    }
+}

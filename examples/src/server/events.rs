@@ -1,0 +1,198 @@
+//! The WebSocket: the feed, as far as the actor may see it.
+//!
+//! The first frame says who asks and for what: `{"token": "…", "room": "…" or null}`. Without a
+//! room it is the lobby. Whoever falls too far behind, or whose stay ends, is told so by the
+//! closing code, and starts over from a snapshot.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use parlor_core::events::{Audience, Position};
+use parlor_core::rooms::{ParticipantId, RoomId};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::{Instant, interval_at, timeout};
+
+use super::App;
+use super::problem::Problem;
+
+/// The largest frame a client sends.
+const FRAME_BYTES_MAX: usize = 4 * 1024;
+/// How long a client may take to say who it is, or to take what it is sent.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often a silent connection is asked whether it is there.
+const PING: Duration = Duration::from_secs(20);
+
+/// Closing codes of our own (RFC 6455 §7.4.2).
+mod code {
+    /// The stay is over.
+    pub(super) const OVER: u16 = 4000;
+    /// The first frame was not understood.
+    pub(super) const MALFORMED: u16 = 4400;
+    /// Sign in first.
+    pub(super) const UNAUTHENTICATED: u16 = 4401;
+    /// One must be in the room.
+    pub(super) const FORBIDDEN: u16 = 4403;
+    /// The client was too slow.
+    pub(super) const BEHIND: u16 = 4408;
+    /// The server is about to go.
+    pub(super) const GOING_AWAY: u16 = 1001;
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Hello {
+    token: String,
+    room: Option<RoomId>,
+}
+
+/// What a socket is subscribed to.
+enum Place {
+    Lobby,
+    Room(RoomId, ParticipantId),
+}
+
+impl Place {
+    fn concerns(&self, audience: Audience) -> bool {
+        match self {
+            Self::Lobby => audience == Audience::Lobby,
+            Self::Room(room, _) => audience == Audience::Room(*room),
+        }
+    }
+}
+
+pub(super) async fn socket(
+    State(app): State<App>,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    if !is_same_origin(&headers) {
+        let detail = "This address is for pages of this server only.";
+        return Problem::new(StatusCode::FORBIDDEN, "http.origin", detail).into_response();
+    }
+    let Ok(permit) = app.sockets.clone().try_acquire_owned() else {
+        let detail = "Too many connections. Try again in a moment.";
+        let busy = StatusCode::SERVICE_UNAVAILABLE;
+        return Problem::new(busy, "http.busy", detail).into_response();
+    };
+    upgrade.max_message_size(FRAME_BYTES_MAX).max_frame_size(FRAME_BYTES_MAX).on_upgrade(
+        async move |mut socket| {
+            let (code, reason) = match serve(&app, &mut socket).await {
+                Ok(closing) => closing,
+                // The client is gone.
+                Err(Gone) => return,
+            };
+            let close = CloseFrame { code, reason: reason.into() };
+            let _ = timeout(PATIENCE, socket.send(Message::Close(Some(close)))).await;
+            drop(permit);
+        },
+    )
+}
+
+/// Browsers say which page opened a WebSocket; other clients have no cookies to abuse.
+fn is_same_origin(headers: &HeaderMap) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else { return true };
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+    matches!((origin, host), (Some((_, origin)), Some(host)) if origin == host)
+}
+
+struct Gone;
+
+type Closing = (u16, &'static str);
+
+async fn serve(app: &App, socket: &mut WebSocket) -> Result<Closing, Gone> {
+    // Before the stay is looked up, so that nothing after it is missed.
+    let (mut frames, position) = app.hub.subscribe();
+    let place = match greet(app, socket, position).await? {
+        Ok(place) => place,
+        Err(closing) => return Ok(closing),
+    };
+    let mut draining = app.hub.draining();
+    let mut ping = interval_at(Instant::now() + PING, PING);
+    loop {
+        tokio::select! {
+            frame = frames.recv() => {
+                let frame = match frame {
+                    Ok(frame) => frame,
+                    Err(RecvError::Lagged(_)) => return Ok((code::BEHIND, "too far behind")),
+                    Err(RecvError::Closed) => return Ok((code::GOING_AWAY, "going away")),
+                };
+                if !place.concerns(frame.audience) {
+                    continue;
+                }
+                send(socket, Message::Text(frame.text)).await?;
+                if let Place::Room(room, own) = place
+                    && (frame.left == Some(own) || frame.closed == Some(room))
+                {
+                    return Ok((code::OVER, "the stay is over"));
+                }
+            }
+            received = socket.recv() => match received {
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(Gone),
+                // Nothing else is expected; what comes is bounded and costs its sender more.
+                Some(Ok(_)) => {}
+            },
+            _ = ping.tick() => send(socket, Message::Ping(Default::default())).await?,
+            () = async { drop(draining.wait_for(|draining| *draining).await) } => {
+                return Ok((code::GOING_AWAY, "going away"));
+            }
+        }
+    }
+}
+
+/// Learns who asks and for what, and says from where on they will be told.
+async fn greet(
+    app: &App,
+    socket: &mut WebSocket,
+    position: Position,
+) -> Result<Result<Place, Closing>, Gone> {
+    let hello = match timeout(PATIENCE, socket.recv()).await {
+        Ok(Some(Ok(Message::Text(text)))) => text,
+        Ok(Some(Ok(_))) | Err(_) => return Ok(Err((code::MALFORMED, "say who you are"))),
+        Ok(Some(Err(_)) | None) => return Err(Gone),
+    };
+    let place = match serde_json::from_str(&hello) {
+        Ok(hello) => place(app, hello).await,
+        Err(error) => {
+            let detail = format!("The first frame is malformed: {error}.");
+            Err(Problem::new(StatusCode::BAD_REQUEST, "http.frame", detail))
+        }
+    };
+    match place {
+        Ok(place) => {
+            let ready = json!({ "ready": { "position": position } });
+            send(socket, Message::Text(ready.to_string().into())).await?;
+            Ok(Ok(place))
+        }
+        Err(problem) => {
+            let refused = json!({ "code": problem.code(), "detail": problem.detail() });
+            let refused = json!({ "refused": refused }).to_string();
+            send(socket, Message::Text(refused.into())).await?;
+            Ok(Err(match () {
+                () if problem.is_unauthenticated() => (code::UNAUTHENTICATED, "sign in first"),
+                () if problem.code() == "http.frame" => (code::MALFORMED, "malformed"),
+                () => (code::FORBIDDEN, "not for you"),
+            }))
+        }
+    }
+}
+
+async fn place(app: &App, hello: Hello) -> Result<Place, Problem> {
+    let actor = app.parlor.authenticate(&hello.token).await?;
+    let Some(room) = hello.room else { return Ok(Place::Lobby) };
+    let stay = app.parlor.rooms().own_stay(actor, room).await?;
+    Ok(Place::Room(room, stay.id))
+}
+
+/// A client that does not take what it is sent is let go.
+async fn send(socket: &mut WebSocket, message: Message) -> Result<(), Gone> {
+    match timeout(PATIENCE, socket.send(message)).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) | Err(_) => Err(Gone),
+    }
+}

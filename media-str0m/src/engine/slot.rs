@@ -1,0 +1,165 @@
+use std::time::{Duration, Instant};
+
+use str0m::media::{Mid, Pt};
+
+use super::session::Key;
+
+/// Three of these after the last packet let a decoder fade out instead of inventing sound: an
+/// Opus packet of 20 ms that says "silence" (RFC 6716 §3.1: CELT-only, stereo flag 0, code 0).
+pub(super) const SILENCE: [u8; 3] = [0xF8, 0xFF, 0xFE];
+
+/// How many frames of silence end a speaker's turn.
+pub(super) const SILENCE_FRAMES: u32 = 3;
+
+const FRAME: Duration = Duration::from_millis(20);
+const FRAME_SAMPLES: u32 = 960;
+const SAMPLES_PER_MS: u128 = 48;
+
+/// One outgoing audio stream of a listener. Whoever speaks through it, its sequence numbers and
+/// timestamps go on without a seam (RFC 3550 §5.1).
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) mid: Mid,
+    pub(super) pt: Pt,
+    seq: u64,
+    time: u32,
+    sent: Option<Instant>,
+    feed: Option<Feed>,
+}
+
+/// Whose packets a slot carries, from which turn and stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Origin {
+    pub(super) speaker: Key,
+    /// Changes whenever the speaker comes back onto the stage.
+    pub(super) turn: u64,
+    pub(super) ssrc: u32,
+}
+
+#[derive(Debug)]
+struct Feed {
+    origin: Origin,
+    since: Instant,
+    seq_in: u64,
+    seq_out: u64,
+    time_in: u32,
+    time_out: u32,
+}
+
+/// What goes into the header of an outgoing packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stamp {
+    pub(super) seq: u64,
+    pub(super) time: u32,
+    /// The first packet of a turn (RFC 3551 §4.1).
+    pub(super) marker: bool,
+}
+
+impl Slot {
+    /// `start` is the first sequence number; it must be below 65,536, because a receiver takes
+    /// the rollover counter for zero (RFC 3711 §3.3.1).
+    pub(super) fn new(mid: Mid, pt: Pt, start: u16) -> Self {
+        Self { mid, pt, seq: u64::from(start), time: u32::from(start) << 8, sent: None, feed: None }
+    }
+
+    pub(super) fn speaker(&self) -> Option<Key> {
+        self.feed.as_ref().map(|feed| feed.origin.speaker)
+    }
+
+    /// Since when the present speaker has it.
+    pub(super) fn since(&self) -> Option<Instant> {
+        self.feed.as_ref().map(|feed| feed.since)
+    }
+
+    /// The numbers for a packet; `None` if it comes from before the present turn.
+    pub(super) fn stamp(
+        &mut self,
+        origin: Origin,
+        seq: u64,
+        time: u32,
+        now: Instant,
+    ) -> Option<Stamp> {
+        if let Some(feed) = self.feed.as_ref().filter(|feed| feed.origin == origin) {
+            let seq_out = feed.seq_out + seq.checked_sub(feed.seq_in)?;
+            let time_out = feed.time_out.wrapping_add(time.wrapping_sub(feed.time_in));
+            if seq_out > self.seq {
+                (self.seq, self.time) = (seq_out, time_out);
+            }
+            self.sent = Some(now);
+            return Some(Stamp { seq: seq_out, time: time_out, marker: false });
+        }
+        let since = self.feed.as_ref().filter(|feed| feed.origin.speaker == origin.speaker);
+        let since = since.map_or(now, |feed| feed.since);
+        self.seq += 1;
+        self.time = self.time.wrapping_add(self.samples_since_last(now));
+        self.sent = Some(now);
+        self.feed = Some(Feed {
+            origin,
+            since,
+            seq_in: seq,
+            seq_out: self.seq,
+            time_in: time,
+            time_out: self.time,
+        });
+        Some(Stamp { seq: self.seq, time: self.time, marker: true })
+    }
+
+    /// Ends the turn: the stamps for [`SILENCE_FRAMES`] frames. `None` if nobody has the slot.
+    pub(super) fn release(&mut self, now: Instant) -> Option<[Stamp; SILENCE_FRAMES as usize]> {
+        self.feed.take()?;
+        let stamps = std::array::from_fn(|_| {
+            self.seq += 1;
+            self.time = self.time.wrapping_add(FRAME_SAMPLES);
+            Stamp { seq: self.seq, time: self.time, marker: false }
+        });
+        // The frames leave at once but last their length: the clock of the slot must not gain.
+        self.sent = Some(now + FRAME * (SILENCE_FRAMES - 1));
+        Some(stamps)
+    }
+
+    /// The media clock goes on with the wall clock between turns, by one frame at least.
+    fn samples_since_last(&self, now: Instant) -> u32 {
+        let Some(sent) = self.sent else { return 0 };
+        let ms = now.saturating_duration_since(sent).as_millis();
+        // A gap of more than 24 h wraps; nothing plays across it.
+        let samples = u32::try_from(ms.saturating_mul(SAMPLES_PER_MS)).unwrap_or(u32::MAX);
+        samples.max(FRAME_SAMPLES)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origin(speaker: usize, turn: u64) -> Origin {
+        Origin { speaker: Key(speaker), turn, ssrc: 7 }
+    }
+
+    #[test]
+    fn numbers_go_on_across_speakers_and_silence() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut slot = Slot::new(Mid::from("a"), Pt::from(111), 100);
+        let first = slot.stamp(origin(1, 1), 5_000, 70_000, at(0)).unwrap();
+        let base = first.time;
+        assert_eq!((first.seq, first.marker), (101, true));
+        // A hole on the way in stays a hole on the way out: the decoder conceals it.
+        let third = slot.stamp(origin(1, 1), 5_002, 71_920, at(40)).unwrap();
+        assert_eq!(third, Stamp { seq: 103, time: base.wrapping_add(1_920), marker: false });
+        // A late packet keeps its own place.
+        let second = slot.stamp(origin(1, 1), 5_001, 70_960, at(41)).unwrap();
+        assert_eq!(second, Stamp { seq: 102, time: base.wrapping_add(960), marker: false });
+        // Another speaker: next number, clock on by the time that passed.
+        let other = slot.stamp(origin(2, 2), 9, 0, at(61)).unwrap();
+        assert_eq!(other, Stamp { seq: 104, time: base.wrapping_add(2_880), marker: true });
+        // One from before the turn is too late.
+        assert_eq!(slot.stamp(origin(2, 2), 8, 0, at(62)), None);
+        let silence = slot.release(at(81)).unwrap();
+        assert_eq!(silence.map(|stamp| stamp.seq), [105, 106, 107]);
+        assert_eq!(silence[2].time, base.wrapping_add(2_880 + 3 * 960));
+        assert_eq!(slot.release(at(81)), None);
+        // 140 ms are 7 frames; 3 of silence and 4 of gap.
+        let again = slot.stamp(origin(1, 3), 60_000, 5, at(221)).unwrap();
+        assert_eq!(again, Stamp { seq: 108, time: base.wrapping_add(10_560), marker: true });
+    }
+}

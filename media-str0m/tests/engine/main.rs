@@ -1,0 +1,9 @@
+//! The engine in virtual time, without a socket: a shard, and clients built on str0m.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod attacks;
+mod forwarding;
+mod lifecycle;
+mod random;
+mod world;
