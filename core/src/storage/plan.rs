@@ -226,7 +226,13 @@ impl<T> Plan<T> {
         let (taken, left) = std::mem::take(&mut self.jobs).into_iter().partition(which);
         self.jobs = left;
         let taken: Vec<Job<T>> = taken;
-        taken.into_iter().map(|job| (job.ticket, job.verdict.unwrap_or(Ok(())))).collect()
+        // The work goes first: should what it captured panic in being dropped, the ticket is dropped
+        // too, and whoever waits hears of it.
+        let answer = |Job { work, ticket, verdict, .. }| {
+            drop::<Work>(work);
+            (ticket, verdict.unwrap_or(Ok(())))
+        };
+        taken.into_iter().map(answer).collect()
     }
 }
 

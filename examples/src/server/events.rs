@@ -126,8 +126,8 @@ async fn serve(app: &App, socket: &mut WebSocket) -> Result<Closing, Gone> {
                     continue;
                 }
                 send(socket, Message::Text(frame.text)).await?;
-                if let Place::Room(room, own) = place
-                    && (frame.left == Some(own) || frame.closed == Some(room))
+                if let Place::Room(_, own) = place
+                    && frame.left == Some(own)
                 {
                     return Ok((code::OVER, "the stay is over"));
                 }

@@ -6,7 +6,7 @@ use axum::extract::ws::Utf8Bytes;
 use parlor_core::engine::Parlor;
 use parlor_core::events::{AnyEvent, Audience, Envelope, Position};
 use parlor_core::media::MediaEvent;
-use parlor_core::rooms::{Event, ParticipantId, RoomId};
+use parlor_core::rooms::{Event, ParticipantId};
 use serde_json::json;
 use tokio::sync::{broadcast, watch};
 
@@ -22,8 +22,6 @@ pub(super) struct Frame {
     pub(super) text: Utf8Bytes,
     /// Whose stay this ends.
     pub(super) left: Option<ParticipantId>,
-    /// The room this ends.
-    pub(super) closed: Option<RoomId>,
 }
 
 #[derive(Clone, Debug)]
@@ -82,7 +80,7 @@ impl Hub {
             let text = json!({ "speaking": { "room": room, "participants": participants } });
             let (audience, text) = (Audience::Room(*room), text.to_string().into());
             // Nobody listens: nobody needs to know.
-            let _ = self.frames.send(Frame { audience, text, left: None, closed: None });
+            let _ = self.frames.send(Frame { audience, text, left: None });
         }
     }
 
@@ -90,14 +88,12 @@ impl Hub {
         let event = &envelope.emitted.event;
         let audience = event.audience();
         if audience != Audience::Host {
-            let (mut left, mut closed) = (None, None);
-            match event {
-                AnyEvent::Rooms(Event::Left { participant, .. }) => left = Some(*participant),
-                AnyEvent::Rooms(Event::Closed { room, .. }) => closed = Some(*room),
-                AnyEvent::Rooms(_) | AnyEvent::Identity(_) => {}
-            }
+            let left = match event {
+                AnyEvent::Rooms(Event::Left { participant, .. }) => Some(*participant),
+                AnyEvent::Rooms(_) | AnyEvent::Identity(_) => None,
+            };
             let text = json!({ "event": envelope }).to_string().into();
-            let _ = self.frames.send(Frame { audience, text, left, closed });
+            let _ = self.frames.send(Frame { audience, text, left });
         }
         self.position.send_replace(envelope.position);
     }

@@ -76,8 +76,10 @@ export class Visit {
 
   /** Leaves politely. The page need not wait for the answer. */
   leave() {
+    const { participant } = this.#store.state;
     this.stop();
-    this.#api.command("rooms.leave", { room: this.room }).catch(() => {});
+    if (!participant) return;
+    this.#api.command("rooms.leave", { room: this.room, participant }).catch(() => {});
   }
 
   unblockSound() {
