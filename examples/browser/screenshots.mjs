@@ -72,6 +72,7 @@ try {
   }
   for (const other of others.slice(0, 3)) {
     const { participant } = await other.state();
+    await other.command("rooms.raise_hand", { room, participant });
     await show.command("rooms.grant_floor", { room, participant });
     await other.until("have the floor", (state) =>
       state.people.some((p) => p.id === participant && p.stage === "speaker"),
