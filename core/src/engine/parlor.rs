@@ -209,8 +209,7 @@ impl Parlor {
             let events = self.react().await?;
             let timers = self.tick(self.now()).await?;
             let pages = self.sweep().await?;
-            if events + timers + pages == 0 {
-                self.expire().await?;
+            if events + timers + pages + self.expire().await? == 0 {
                 return Ok(driven);
             }
             driven.events += events;
@@ -435,16 +434,17 @@ impl Parlor {
         }
     }
 
-    async fn expire(&self) -> Result<(), StoreError> {
+    /// Forgets one page of outcomes whose time has come. Returns how many there were.
+    async fn expire(&self) -> Result<usize, StoreError> {
         let keys = self.select(&expired_outcomes(self.now())).await?.rows;
-        if keys.is_empty() {
-            return Ok(());
+        let keys: Vec<_> = keys.into_iter().map(|row| (row.scope, row.key)).collect();
+        let expired = keys.len();
+        if expired > 0
+            && let Err(Error::Store(error)) = self.execute(Actor::HOST, Forget { keys }).await
+        {
+            return Err(error);
         }
-        let keys = keys.into_iter().map(|row| (row.scope, row.key)).collect();
-        match self.execute(Actor::HOST, Forget { keys }).await {
-            Err(Error::Store(error)) => Err(error),
-            Ok(()) | Err(_) => Ok(()),
-        }
+        Ok(expired)
     }
 }
 

@@ -8,7 +8,7 @@ use super::{Event, Occupancy, Refusal, Room, RoomId, RoomListing, RoomStatus};
 use crate::engine::{Command, Ctx, Policy, Reaction, Timer, TimerKey};
 use crate::events::AnyEvent;
 use crate::identity::User;
-use crate::record::Stored as _;
+use crate::record::{Stored as _, Timestamp};
 use crate::storage::{Draft, Stop, text};
 
 /// Refreshes a room's card when something on it may have changed.
@@ -70,13 +70,12 @@ impl Command for RefreshListing {
             None => owner_name(draft, &room)?,
         };
         let active = draft.get::<Occupancy>(id)?.ok_or(Refusal::NotFound)?.active;
-        let before = card.as_ref().map(|card| card.refreshed_at).unwrap_or(ctx.now);
-        let same = RoomListing { refreshed_at: before, ..new_card(&room, owner_name, active) };
-        if card.as_ref() == Some(&same) {
-            return Ok(());
+        let fresh = new_card(&room, owner_name, active, ctx.now);
+        let is_same = |card| RoomListing { refreshed_at: ctx.now, ..card } == fresh;
+        if !card.is_some_and(is_same) {
+            draft.emit(listed(&fresh));
+            draft.put(fresh)?;
         }
-        draft.emit(listed(&same));
-        draft.put(RoomListing { refreshed_at: ctx.now, ..same })?;
         Ok(())
     }
 }
@@ -87,7 +86,7 @@ fn owner_name(draft: &Draft<'_>, room: &Room) -> Result<String, Stop<Refusal>> {
     Ok(owner.map(|owner| owner.display_name).unwrap_or_default())
 }
 
-fn new_card(room: &Room, owner_name: String, active: u32) -> RoomListing {
+fn new_card(room: &Room, owner_name: String, active: u32, now: Timestamp) -> RoomListing {
     RoomListing {
         room_id: room.id,
         name: room.name.clone(),
@@ -99,7 +98,7 @@ fn new_card(room: &Room, owner_name: String, active: u32) -> RoomListing {
         active,
         max_participants: room.max_participants,
         search: text::words(&format!("{}\n{}", room.name, room.description)),
-        refreshed_at: room.updated_at,
+        refreshed_at: now,
     }
 }
 

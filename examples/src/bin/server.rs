@@ -42,7 +42,8 @@ struct Args {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,str0m=error"));
+    let filter =
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,str0m=error"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 
     let store = SqliteStore::open(&args.database)
@@ -56,11 +57,12 @@ async fn main() -> anyhow::Result<()> {
         .await
         .with_context(|| format!("media cannot be exchanged at {}", args.media))?;
     tracing::info!(candidates = ?media.candidates(), "media");
-    let listener = TcpListener::bind(args.listen)
-        .await
-        .with_context(|| format!("{} cannot be listened at; --listen takes another", args.listen))?;
+    let listener = TcpListener::bind(args.listen).await.with_context(|| {
+        format!("{} cannot be listened at; --listen takes another", args.listen)
+    })?;
 
-    let (app, tasks) = server::App::start(host::parlor(store), Arc::new(media)).await?;
+    let media = Arc::new(media);
+    let (app, mut tasks) = server::App::start(host::parlor(store), media.clone()).await?;
     let url = format!("http://{}", listener.local_addr()?);
     announce(&url)?;
     let draining = app.clone();
@@ -78,7 +80,10 @@ async fn main() -> anyhow::Result<()> {
         });
     };
     axum::serve(listener, app.router()).with_graceful_shutdown(shutdown).await?;
-    drop(tasks);
+    // Clients are told, and the database hears that their legs are gone before this process is.
+    media.shutdown().await;
+    // Of the tasks only the one that listens to the engine ends by itself.
+    tasks.join_next().await;
     Ok(())
 }
 

@@ -49,7 +49,8 @@ fn main() -> anyhow::Result<ExitCode> {
         .thread_name("engine")
         .enable_all()
         .build()?;
-    let peers = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let peers =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let scene = scene::Scene {
         speakers: args.speakers,
         listeners: args.listeners,

@@ -65,9 +65,8 @@ impl Report {
         let matrix: Vec<Vec<usize>> =
             seen.logs.iter().map(|log| heard_of_each(log, seen.speakers)).collect();
         let owed = |place: usize, speaker: usize| place != speaker;
-        let pairs = || {
-            (0..seen.logs.len()).flat_map(|place| (0..seen.speakers).map(move |s| (place, s)))
-        };
+        let pairs =
+            || (0..seen.logs.len()).flat_map(|place| (0..seen.speakers).map(move |s| (place, s)));
         let heard_all = pairs().filter(|&(p, s)| owed(p, s)).all(|(p, s)| matrix[p][s] > 0);
 
         let (mut sent, mut received) = (0, 0);
@@ -107,7 +106,8 @@ impl Report {
             db_connected: seen.recorded.connected,
             db_muted: seen.recorded.muted,
             db_active: seen.recorded.active,
-            sfu_packets_per_cpu_second: (seen.packets as f64 / seen.cpu.as_secs_f64().max(1e-9)) as u64,
+            sfu_packets_per_cpu_second: (seen.packets as f64 / seen.cpu.as_secs_f64().max(1e-9))
+                as u64,
             matrix,
         }
     }
@@ -165,7 +165,12 @@ impl fmt::Display for Report {
         let ms = |us: u64| us as f64 / 1_000.0;
         writeln!(f)?;
         writeln!(f, "packets owed       {:>10}", self.packets_sent)?;
-        writeln!(f, "packets arrived    {:>10}  loss {:.4} %", self.packets_received, self.loss * 100.0)?;
+        writeln!(
+            f,
+            "packets arrived    {:>10}  loss {:.4} %",
+            self.packets_received,
+            self.loss * 100.0
+        )?;
         writeln!(
             f,
             "latency            {:>7.2} ms  p99 {:.2} ms, at most {:.2} ms",
@@ -173,12 +178,21 @@ impl fmt::Display for Report {
             ms(self.p99_us),
             ms(self.max_us),
         )?;
-        writeln!(f, "mute acknowledged  {:>7.2} ms  leaked packets {}", ms(self.mute_us), self.muted_leak_packets)?;
+        writeln!(
+            f,
+            "mute acknowledged  {:>7.2} ms  leaked packets {}",
+            ms(self.mute_us),
+            self.muted_leak_packets
+        )?;
         writeln!(
             f,
             "database           {:>10}  participants, {} connected, {} muted",
             self.db_participants, self.db_connected, self.db_muted,
         )?;
-        write!(f, "engine             {:>10}  packets a CPU second", self.sfu_packets_per_cpu_second)
+        write!(
+            f,
+            "engine             {:>10}  packets a CPU second",
+            self.sfu_packets_per_cpu_second
+        )
     }
 }

@@ -83,7 +83,16 @@ impl Scene {
         let logs = logs.into_iter().map(|(_, log)| log).collect();
         let (speakers, seconds) = (self.speakers, self.talk.as_secs());
         let observed = Observed {
-            speakers, seconds, logs, muted, mute_asked, mute_done, spoke_until, packets, cpu, recorded,
+            speakers,
+            seconds,
+            logs,
+            muted,
+            mute_asked,
+            mute_done,
+            spoke_until,
+            packets,
+            cpu,
+            recorded,
         };
         Ok(Report::new(observed))
     }
@@ -193,8 +202,10 @@ impl Stage {
 
     async fn recorded(&self) -> anyhow::Result<Recorded> {
         let people = self.participants().await?;
-        let count = |which: &dyn Fn(&ParticipantView) -> bool| people.iter().filter(|it| which(it)).count();
-        let muted = |it: &ParticipantView| matches!(it.mic, MicState::MutedServer | MicState::MutedSelf);
+        let count =
+            |which: &dyn Fn(&ParticipantView) -> bool| people.iter().filter(|it| which(it)).count();
+        let muted =
+            |it: &ParticipantView| matches!(it.mic, MicState::MutedServer | MicState::MutedSelf);
         Ok(Recorded {
             participants: people.len(),
             connected: count(&|it| it.connection == ConnectionState::Connected),

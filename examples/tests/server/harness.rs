@@ -20,19 +20,18 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
-pub type Answer = (StatusCode, Value);
+pub(crate) type Answer = (StatusCode, Value);
 
-pub struct Harness {
-    pub parlor: Parlor,
-    #[allow(dead_code, reason = "each test binary uses a part of the harness")]
-    pub media: Arc<Recording>,
-    pub router: Router,
+pub(crate) struct Harness {
+    pub(crate) parlor: Parlor,
+    pub(crate) media: Arc<Recording>,
+    pub(crate) router: Router,
     late_us: Arc<AtomicI64>,
     _tasks: JoinSet<()>,
 }
 
 impl Harness {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let late_us = Arc::new(AtomicI64::new(0));
         let late = late_us.clone();
         let clock =
@@ -44,43 +43,49 @@ impl Harness {
         Self { parlor, media, router: app.router(), late_us, _tasks: tasks }
     }
 
+    /// With another media engine instead of the one that records.
+    pub(crate) async fn with_media(self, media: impl MediaBackend) -> Self {
+        let (app, tasks) = server::App::start(self.parlor.clone(), Arc::new(media)).await.unwrap();
+        Self { router: app.router(), _tasks: tasks, ..self }
+    }
+
     /// Moves the clock on.
-    pub fn advance(&self, by: Duration) {
+    pub(crate) fn advance(&self, by: Duration) {
         self.late_us.fetch_add(by.as_micros() as i64, Ordering::Relaxed);
     }
 
-    pub async fn guest(&self, name: &str) -> String {
+    pub(crate) async fn guest(&self, name: &str) -> String {
         let body = serde_json::to_vec(&json!({ "display_name": name })).unwrap();
         let (status, guest) = self.post("", "/api/guests", body).await;
         assert_eq!(status, StatusCode::CREATED, "{guest}");
         guest["token"].as_str().unwrap().to_owned()
     }
 
-    pub async fn room(&self, token: &str, data: Value) -> String {
+    pub(crate) async fn room(&self, token: &str, data: Value) -> String {
         let (status, made) = self.command(token, "rooms.create", data).await;
         assert_eq!(status, StatusCode::OK, "{made}");
         made["output"]["room"].as_str().unwrap().to_owned()
     }
 
-    pub async fn command(&self, token: &str, name: &str, data: Value) -> Answer {
+    pub(crate) async fn command(&self, token: &str, name: &str, data: Value) -> Answer {
         let body = serde_json::to_vec(&json!({ "name": name, "data": data })).unwrap();
         self.post(token, "/api/commands", body).await
     }
 
-    pub async fn keyed(&self, token: &str, key: &str, command: &Value) -> Answer {
+    pub(crate) async fn keyed(&self, token: &str, key: &str, command: &Value) -> Answer {
         let request = Request::post("/api/commands").header("idempotency-key", key);
         self.answer(authorized(request, token).body(command.to_string().into()).unwrap()).await
     }
 
-    pub async fn post(&self, token: &str, path: &str, body: Vec<u8>) -> Answer {
+    pub(crate) async fn post(&self, token: &str, path: &str, body: Vec<u8>) -> Answer {
         self.answer(authorized(Request::post(path), token).body(body.into()).unwrap()).await
     }
 
-    pub async fn get(&self, token: &str, path: &str) -> Answer {
+    pub(crate) async fn get(&self, token: &str, path: &str) -> Answer {
         self.answer(authorized(Request::get(path), token).body(Body::empty()).unwrap()).await
     }
 
-    pub async fn raw(&self, path: &str) -> Response<Body> {
+    pub(crate) async fn raw(&self, path: &str) -> Response<Body> {
         let request = Request::get(path).body(Body::empty()).unwrap();
         self.router.clone().oneshot(request).await.unwrap()
     }
@@ -103,7 +108,7 @@ fn authorized(request: axum::http::request::Builder, token: &str) -> axum::http:
     }
 }
 
-pub fn assert_problem(answer: &Answer, status: StatusCode, code: &str, field: Option<&str>) {
+pub(crate) fn assert_problem(answer: &Answer, status: StatusCode, code: &str, field: Option<&str>) {
     let (got, problem) = answer;
     assert_eq!((*got, problem["code"].as_str()), (status, Some(code)), "{problem}");
     assert_eq!(problem["field"].as_str(), field, "{problem}");
@@ -111,15 +116,14 @@ pub fn assert_problem(answer: &Answer, status: StatusCode, code: &str, field: Op
 }
 
 /// A media engine that moves nothing, records what it is asked, and reports what a test says.
-pub struct Recording {
-    pub asked: Mutex<Vec<Asked>>,
+pub(crate) struct Recording {
+    pub(crate) asked: Mutex<Vec<Asked>>,
     reports: mpsc::UnboundedSender<MediaEvent>,
     events: tokio::sync::Mutex<mpsc::UnboundedReceiver<MediaEvent>>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-#[allow(dead_code, reason = "each test binary uses a part of the harness")]
-pub enum Asked {
+pub(crate) enum Asked {
     Connect(Connect),
     Rights(LegId, Rights),
     Disconnect(LegId),
@@ -130,9 +134,7 @@ impl Recording {
         let (reports, events) = mpsc::unbounded_channel();
         Self { asked: Mutex::default(), reports, events: tokio::sync::Mutex::new(events) }
     }
-
-    #[allow(dead_code, reason = "each test binary uses a part of the harness")]
-    pub fn report(&self, event: MediaEvent) {
+    pub(crate) fn report(&self, event: MediaEvent) {
         self.reports.send(event).unwrap();
     }
 

@@ -1,12 +1,13 @@
 //! What is pushed to clients, and what the media engine is told, over a real socket.
 
-mod harness;
-
 use std::time::Duration;
 
+use crate::harness::{Asked, Harness, assert_problem};
+use axum::http::StatusCode;
 use futures_util::{SinkExt as _, StreamExt as _};
-use harness::{Asked, Harness};
 use parlor_core::media::{MediaEvent, Rights};
+use parlor_media_str0m::client::{Client, ClientConfig};
+use parlor_media_str0m::{Config, Str0mBackend};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
@@ -154,6 +155,37 @@ async fn rights_follow_the_microphone_and_end_with_the_stay() {
     let heard = Rights { send_microphone: true, hear: true };
     let connects = |it: &&Asked| matches!(it, Asked::Connect(connect) if connect.rights == heard);
     assert_eq!(all.iter().filter(connects).count(), 1);
+}
+
+#[tokio::test]
+async fn an_offer_that_cannot_be_used_is_refused_at_its_field_and_a_good_one_answered() {
+    let config = Config { bind: ([127, 0, 0, 1], 0).into(), ..Config::default() };
+    let media = Str0mBackend::bind(config).await.unwrap();
+    let server = Harness::start().await.with_media(media).await;
+    let ada = server.guest("Ada").await;
+    let room = server.room(&ada, json!({ "name": "Tea", "stage_mode": "open_floor" })).await;
+    server.command(&ada, "rooms.join", json!({ "room": room })).await;
+    let path = format!("/api/rooms/{room}/media");
+    let offer = async |sdp: &str| {
+        let body = serde_json::to_vec(&json!({ "sdp": sdp })).unwrap();
+        server.post(&ada, &path, body).await
+    };
+
+    let long = "a=x\r\n".repeat(20_000);
+    let lines = format!("v=0\r\n{}", "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n".repeat(100));
+    for bad in ["", "hello", "v=0\r\n", "v=0\u{0}\r\n", &long, &lines] {
+        let refused = offer(bad).await;
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        assert_problem(&refused, status, "media.offer_refused", Some("sdp"));
+    }
+    let not_text = server.post(&ada, &path, b"{\"sdp\":\"\xff\"}".to_vec()).await;
+    assert_problem(&not_text, StatusCode::BAD_REQUEST, "request.malformed", Some("sdp"));
+
+    let address = "127.0.0.1:9".parse().unwrap();
+    let mut client = Client::new(ClientConfig::at(address), std::time::Instant::now());
+    let (status, answer) = offer(&client.offer().unwrap()).await;
+    assert_eq!(status, StatusCode::OK);
+    client.accept(answer["sdp"].as_str().unwrap()).unwrap();
 }
 
 /// Returns once the engine has been asked for this.

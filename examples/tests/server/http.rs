@@ -1,10 +1,8 @@
 //! The server as clients meet it: every answer, and every kind of bad input, over HTTP and
 //! WebSocket.
 
-mod harness;
-
+use crate::harness::{Harness, assert_problem};
 use axum::http::StatusCode;
-use harness::{Harness, assert_problem};
 use serde_json::{Value, json};
 
 #[tokio::test]
