@@ -66,10 +66,22 @@ pub fn from_json<'a, T: serde::Deserialize<'a>>(json: &'a [u8]) -> Result<T, Bad
         let quoted = || detail.split('`').nth(1).map(str::to_owned);
         let is_named = path.starts_with(char::is_alphabetic);
         let field = if is_named { Some(path) } else { quoted() };
-        BadCommand::Malformed { field, detail }
+        BadCommand::Malformed {
+            field: field.map(|field| shorten(&field)),
+            detail: shorten(&detail),
+        }
     })?;
     json.end().map_err(|e| BadCommand::Malformed { field: None, detail: e.to_string() })?;
     Ok(parsed)
+}
+
+/// What is said of a malformed command quotes it, and so could be as long as it.
+fn shorten(text: &str) -> String {
+    const CHARS_MAX: usize = 200;
+    match text.char_indices().nth(CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 /// Lists every command once, and makes the enum over them: its JSON, its decision, and what the
@@ -96,7 +108,8 @@ macro_rules! commands {
             /// A command that came over the network.
             ///
             /// # Errors
-            /// [`BadCommand`]: an internal command is as unknown as one that does not exist.
+            /// [`BadCommand`](crate::engine::BadCommand): an internal command is as unknown as one
+            /// that does not exist.
             pub fn from_network(json: &[u8]) -> Result<Self, $crate::engine::BadCommand> {
                 let (name, data) = super::command::split(json)?;
                 match name.as_str() {

@@ -1,7 +1,7 @@
 //! Every command there is.
 
+use super::drive::Forget;
 use super::feed::AdvanceCursor;
-use super::parlor::Forget;
 use super::sweep::FinishSweep;
 use crate::{identity, rooms};
 

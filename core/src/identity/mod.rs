@@ -13,7 +13,7 @@ pub(crate) mod queries;
 mod rows;
 mod token;
 
-pub use commands::{CreateGuest, DISPLAY_NAME_MAX, Refusal};
+pub use commands::{CreateGuest, CreatedGuest, DISPLAY_NAME_MAX, Refusal};
 pub use host::Guest;
 pub use rows::{AuthSession, AuthSessionId, User, UserId, UserKind};
 pub use token::Token;

@@ -165,8 +165,9 @@ impl Reads<'_> {
     async fn stay(&self, actor: Actor, room: &Room) -> Result<Option<Participant>, Error<Refusal>> {
         let Some(user) = actor.user() else { return Ok(None) };
         let seat = self.row(&queries::seat(room.id, user)).await?;
-        let Some(seat) = seat.filter(|seat| room.is_current(seat.epoch)) else { return Ok(None) };
-        let stay = self.row(&queries::participants([seat.participant_id])).await?;
+        let seat = seat.filter(|seat| room.is_current(seat.epoch));
+        let Some(stay) = seat.and_then(|seat| seat.participant_id) else { return Ok(None) };
+        let stay = self.row(&queries::participants([stay])).await?;
         Ok(stay.filter(|stay| stay.is_in(room)))
     }
 

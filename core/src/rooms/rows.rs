@@ -160,8 +160,9 @@ crate::record! {
 crate::record! {
     /// The claim of an identity on its one open stay in a room.
     pub Seat in "seat" [room_id: RoomId, user_id: UserId] {
-        /// The stay.
-        participant_id: ParticipantId,
+        /// The stay. Empty once it is over with a locked microphone: the lock awaits them here,
+        /// so that nobody escapes it by leaving and coming back.
+        participant_id: Option<ParticipantId>,
         /// The room's epoch when it began; an older one than the room's is void.
         epoch: i64,
         /// What they are in the room.

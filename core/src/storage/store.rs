@@ -73,6 +73,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether the command itself is at fault: it would fail again, and others would not.
+    pub const fn is_the_commands_own(&self) -> bool {
+        matches!(self, Self::Panicked(_) | Self::Rounds(_) | Self::Rejected(_))
+    }
+
     /// Wraps a failure of the engine under the store.
     pub fn failed(source: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self::Failed(Arc::new(source))

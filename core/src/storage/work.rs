@@ -5,8 +5,10 @@ use crate::engine::Ctx;
 /// inside. It may be run any number of times; the last run counts.
 pub struct Work {
     pub(super) ctx: Ctx,
-    pub(super) decide: Box<dyn FnMut(&mut Draft<'_>, &Ctx) -> Run + Send>,
+    pub(super) decide: Box<Decide>,
 }
+
+type Decide = dyn FnMut(&mut Draft<'_>, &Ctx) -> Run + Send;
 
 impl Work {
     /// Wraps a decision.

@@ -266,7 +266,7 @@ impl Command for MarkLeft {
                 continue;
             }
             let seat = draft.get::<Seat>((self.room, user))?;
-            if seat.is_some_and(|seat| seat.participant_id == id) {
+            if seat.is_some_and(|seat| seat.participant_id == Some(id)) {
                 draft.delete::<Seat>((self.room, user))?;
             }
             let reason = LeaveReason::RoomClosed;

@@ -116,6 +116,7 @@ fn role_of(draft: &Draft<'_>, room: &Room, user: UserId) -> Result<RoomRole, Sto
     if user == room.owner_id {
         return Ok(RoomRole::Host);
     }
-    let seat = draft.get::<Seat>((room.id, user))?.filter(|seat| room.is_current(seat.epoch));
+    let is_taken = |seat: &Seat| seat.participant_id.is_some() && room.is_current(seat.epoch);
+    let seat = draft.get::<Seat>((room.id, user))?.filter(is_taken);
     Ok(seat.map_or(RoomRole::Guest, |seat| seat.role))
 }

@@ -33,7 +33,8 @@ impl Standing {
             }
             Actor::User { user, .. } => user,
         };
-        let seat = draft.get::<Seat>((room.id, user))?.filter(|seat| room.is_current(seat.epoch));
+        let is_taken = |seat: &Seat| seat.participant_id.is_some() && room.is_current(seat.epoch);
+        let seat = draft.get::<Seat>((room.id, user))?.filter(is_taken);
         Ok(seat.map_or(Self::Nobody, |seat| Self::Role(seat.role)))
     }
 

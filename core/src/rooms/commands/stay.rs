@@ -10,11 +10,11 @@ use crate::engine::{Command, Ctx};
 use crate::identity::{User, UserId, UserKind};
 use crate::record::Stored as _;
 use crate::rooms::{
-    Admitted, ConnectionInput, ConnectionState, Event, HandQueue, LeaveReason, MicState, Occupancy,
-    Participant, ParticipantId, Refusal, Room, RoomBan, RoomId, RoomRole, RoomStatus, Seat,
-    StageMode, StageState, admit,
+    Admitted, ConnectionInput, ConnectionState, Event, HandQueue, LeaveReason, MicInput, MicState,
+    Occupancy, Participant, ParticipantId, Refusal, Room, RoomBan, RoomId, RoomRole, RoomStatus,
+    Seat, StageMode, StageState, admit,
 };
-use crate::storage::{Draft, Need, Stop};
+use crate::storage::{Draft, Missing, Need, Stop};
 
 /// Lets the actor into a room, if the room lets them in. Whoever has an open stay goes on with it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,7 +51,11 @@ impl Command for Join {
         let occupancy = draft.get::<Occupancy>(self.room)?.ok_or(Refusal::NotFound)?;
         admit(&room, role, is_banned, occupancy.reserved)?;
 
-        let stay = new_stay(id, ctx, &person, &room, role);
+        let mut stay = new_stay(id, ctx, &person, &room, role);
+        let awaits = |seat: &Seat| seat.participant_id.is_none() && room.is_current(seat.epoch);
+        if draft.get::<Seat>((self.room, user))?.is_some_and(|seat| awaits(&seat)) {
+            stay.mic = stay.mic.next(MicInput::Lock)?;
+        }
         if room.stage_mode == StageMode::Moderated && stay.stage == StageState::Speaker {
             draft.need([HandQueue::own(self.room)])?;
             let queue = draft.get::<HandQueue>(self.room)?.ok_or(Refusal::NotFound)?;
@@ -60,7 +64,7 @@ impl Command for Join {
         draft.put(Seat {
             room_id: self.room,
             user_id: user,
-            participant_id: id,
+            participant_id: Some(id),
             epoch: room.epoch,
             role,
         })?;
@@ -107,9 +111,9 @@ pub(super) fn open_stay(
     user: UserId,
 ) -> Result<Option<Participant>, Stop<Refusal>> {
     let seat = draft.get::<Seat>((room.id, user))?.filter(|seat| room.is_current(seat.epoch));
-    let Some(seat) = seat else { return Ok(None) };
-    draft.need([Participant::own(seat.participant_id)])?;
-    Ok(draft.get::<Participant>(seat.participant_id)?.filter(|stay| stay.is_in(room)))
+    let Some(stay) = seat.and_then(|seat| seat.participant_id) else { return Ok(None) };
+    draft.need([Participant::own(stay)])?;
+    Ok(draft.get::<Participant>(stay)?.filter(|stay| stay.is_in(room)))
 }
 
 /// What [`depart`] writes in most cases, beside the participant and their seat.
@@ -143,7 +147,7 @@ pub(super) fn depart(
     draft.put(Occupancy { reserved, active, ..occupancy })?;
     draft.cancel(connect_timer(id))?;
     draft.cancel(reconnect_timer(id))?;
-    draft.delete::<Seat>((room.id, user))?;
+    leave_seat(draft, &stay)?;
     draft.put(Participant {
         stage: StageState::Audience,
         hand_seq: None,
@@ -162,6 +166,17 @@ pub(super) fn depart(
         abandon(draft, ctx, room)?;
     }
     Ok(())
+}
+
+/// Gives the seat up, unless a lock on the microphone has to await them there.
+fn leave_seat(draft: &mut Draft<'_>, stay: &Participant) -> Result<(), Missing> {
+    let key = (stay.room_id, stay.user_id);
+    match draft.get::<Seat>(key)? {
+        Some(seat) if stay.mic == MicState::Locked => {
+            draft.put(Seat { participant_id: None, ..seat })
+        }
+        Some(_) | None => draft.delete::<Seat>(key),
+    }
 }
 
 /// Nobody is in the room, or on the way: it will close unless somebody comes.

@@ -1,2 +1,0 @@
-//! Commits a second.
-fn main() {}

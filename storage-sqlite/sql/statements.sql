@@ -1,0 +1,136 @@
+-- Every statement on the rows and the feed. Generated; a test keeps it fresh:
+-- UPDATE_STATEMENTS=1 cargo test -p parlor-storage-sqlite statements
+--
+-- An IN list stands for 1, 2, 4 … 512 values, and a read that goes on from a page
+-- before has `AND (the sorting columns) > (…)`, or `<` when it is descending.
+
+-- The feed.
+INSERT INTO outbox (id, at, name, actor, event) VALUES (?1, ?2, ?3, ?4, ?5);
+SELECT position, id, at, name, actor, event FROM outbox WHERE position > ?1 ORDER BY position LIMIT ?2;
+SELECT position, id FROM outbox ORDER BY position DESC LIMIT 1;
+
+-- Rows of app_user.
+SELECT id, kind, display_name, created_at, updated_at FROM app_user WHERE id = ?1;
+INSERT INTO app_user (id, kind, display_name, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5);
+UPDATE app_user SET kind = ?2, display_name = ?3, created_at = ?4, updated_at = ?5 WHERE id = ?1;
+DELETE FROM app_user WHERE id = ?1;
+
+-- Rows of auth_session.
+SELECT id, user_id, access_token_hash, expires_at, created_at FROM auth_session WHERE id = ?1;
+INSERT INTO auth_session (id, user_id, access_token_hash, expires_at, created_at) VALUES (?1, ?2, ?3, ?4, ?5);
+UPDATE auth_session SET user_id = ?2, access_token_hash = ?3, expires_at = ?4, created_at = ?5 WHERE id = ?1;
+DELETE FROM auth_session WHERE id = ?1;
+
+-- Rows of room.
+SELECT id, name, description, stage_mode, status, owner_id, max_participants, locked_at, epoch, created_at, updated_at, opened_at, closed_at, close_reason FROM room WHERE id = ?1;
+INSERT INTO room (id, name, description, stage_mode, status, owner_id, max_participants, locked_at, epoch, created_at, updated_at, opened_at, closed_at, close_reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14);
+UPDATE room SET name = ?2, description = ?3, stage_mode = ?4, status = ?5, owner_id = ?6, max_participants = ?7, locked_at = ?8, epoch = ?9, created_at = ?10, updated_at = ?11, opened_at = ?12, closed_at = ?13, close_reason = ?14 WHERE id = ?1;
+DELETE FROM room WHERE id = ?1;
+
+-- Rows of room_ban.
+SELECT room_id, user_id, display_name, reason, banned_by, at FROM room_ban WHERE room_id = ?1 AND user_id = ?2;
+INSERT INTO room_ban (room_id, user_id, display_name, reason, banned_by, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6);
+UPDATE room_ban SET display_name = ?3, reason = ?4, banned_by = ?5, at = ?6 WHERE room_id = ?1 AND user_id = ?2;
+DELETE FROM room_ban WHERE room_id = ?1 AND user_id = ?2;
+
+-- Rows of participant.
+SELECT id, room_id, epoch, user_id, display_name, role, stage, hand_seq, mic, connection, leg_id, joined_at, connected_at, lost_at, left_at, leave_reason, removed_by FROM participant WHERE id = ?1;
+INSERT INTO participant (id, room_id, epoch, user_id, display_name, role, stage, hand_seq, mic, connection, leg_id, joined_at, connected_at, lost_at, left_at, leave_reason, removed_by) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17);
+UPDATE participant SET room_id = ?2, epoch = ?3, user_id = ?4, display_name = ?5, role = ?6, stage = ?7, hand_seq = ?8, mic = ?9, connection = ?10, leg_id = ?11, joined_at = ?12, connected_at = ?13, lost_at = ?14, left_at = ?15, leave_reason = ?16, removed_by = ?17 WHERE id = ?1;
+DELETE FROM participant WHERE id = ?1;
+
+-- Rows of seat.
+SELECT room_id, user_id, participant_id, epoch, role FROM seat WHERE room_id = ?1 AND user_id = ?2;
+INSERT INTO seat (room_id, user_id, participant_id, epoch, role) VALUES (?1, ?2, ?3, ?4, ?5);
+UPDATE seat SET participant_id = ?3, epoch = ?4, role = ?5 WHERE room_id = ?1 AND user_id = ?2;
+DELETE FROM seat WHERE room_id = ?1 AND user_id = ?2;
+
+-- Rows of hand_queue.
+SELECT room_id, next_seq, speakers FROM hand_queue WHERE room_id = ?1;
+INSERT INTO hand_queue (room_id, next_seq, speakers) VALUES (?1, ?2, ?3);
+UPDATE hand_queue SET next_seq = ?2, speakers = ?3 WHERE room_id = ?1;
+DELETE FROM hand_queue WHERE room_id = ?1;
+
+-- Rows of occupancy.
+SELECT room_id, reserved, active, peak FROM occupancy WHERE room_id = ?1;
+INSERT INTO occupancy (room_id, reserved, active, peak) VALUES (?1, ?2, ?3, ?4);
+UPDATE occupancy SET reserved = ?2, active = ?3, peak = ?4 WHERE room_id = ?1;
+DELETE FROM occupancy WHERE room_id = ?1;
+
+-- Rows of room_listing.
+SELECT room_id, name, description, owner_name, stage_mode, status, locked, active, max_participants, search, refreshed_at FROM room_listing WHERE room_id = ?1;
+INSERT INTO room_listing (room_id, name, description, owner_name, stage_mode, status, locked, active, max_participants, search, refreshed_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11);
+UPDATE room_listing SET name = ?2, description = ?3, owner_name = ?4, stage_mode = ?5, status = ?6, locked = ?7, active = ?8, max_participants = ?9, search = ?10, refreshed_at = ?11 WHERE room_id = ?1;
+DELETE FROM room_listing WHERE room_id = ?1;
+
+-- Rows of sweep.
+SELECT name, subject, bound, started_at FROM sweep WHERE name = ?1 AND subject = ?2;
+INSERT INTO sweep (name, subject, bound, started_at) VALUES (?1, ?2, ?3, ?4);
+UPDATE sweep SET bound = ?3, started_at = ?4 WHERE name = ?1 AND subject = ?2;
+DELETE FROM sweep WHERE name = ?1 AND subject = ?2;
+
+-- Rows of timer.
+SELECT name, subject, due_at, command FROM timer WHERE name = ?1 AND subject = ?2;
+INSERT INTO timer (name, subject, due_at, command) VALUES (?1, ?2, ?3, ?4);
+UPDATE timer SET due_at = ?3, command = ?4 WHERE name = ?1 AND subject = ?2;
+DELETE FROM timer WHERE name = ?1 AND subject = ?2;
+
+-- Rows of idempotency.
+SELECT scope, key, request, outcome, expires_at FROM idempotency WHERE scope = ?1 AND key = ?2;
+INSERT INTO idempotency (scope, key, request, outcome, expires_at) VALUES (?1, ?2, ?3, ?4, ?5);
+UPDATE idempotency SET request = ?3, outcome = ?4, expires_at = ?5 WHERE scope = ?1 AND key = ?2;
+DELETE FROM idempotency WHERE scope = ?1 AND key = ?2;
+
+-- Rows of feed_cursor.
+SELECT consumer, position FROM feed_cursor WHERE consumer = ?1;
+INSERT INTO feed_cursor (consumer, position) VALUES (?1, ?2);
+UPDATE feed_cursor SET position = ?2 WHERE consumer = ?1;
+DELETE FROM feed_cursor WHERE consumer = ?1;
+
+-- The read engine.due_timers, by timer_due.
+SELECT name, subject, due_at, command FROM timer WHERE due_at <= ?1 ORDER BY due_at, name, subject LIMIT ?2;
+
+-- The read engine.sweeps, by primary key.
+SELECT name, subject, bound, started_at FROM sweep WHERE 1 ORDER BY name, subject LIMIT ?1;
+
+-- The read engine.cursor, by primary key.
+SELECT consumer, position FROM feed_cursor WHERE consumer = ?1 ORDER BY consumer LIMIT ?2;
+
+-- The read engine.expired_outcomes, by idempotency_expiry.
+SELECT scope, key, request, outcome, expires_at FROM idempotency WHERE expires_at <= ?1 ORDER BY expires_at, scope, key LIMIT ?2;
+
+-- The read identity.session_by_token, by auth_session_by_token.
+SELECT id, user_id, access_token_hash, expires_at, created_at FROM auth_session WHERE access_token_hash = ?1 ORDER BY id LIMIT ?2;
+
+-- The read identity.user, by primary key.
+SELECT id, kind, display_name, created_at, updated_at FROM app_user WHERE id = ?1 ORDER BY id LIMIT ?2;
+
+-- The read rooms.room, by primary key.
+SELECT id, name, description, stage_mode, status, owner_id, max_participants, locked_at, epoch, created_at, updated_at, opened_at, closed_at, close_reason FROM room WHERE id = ?1 ORDER BY id LIMIT ?2;
+
+-- The read rooms.occupancy, by primary key.
+SELECT room_id, reserved, active, peak FROM occupancy WHERE room_id = ?1 ORDER BY room_id LIMIT ?2;
+
+-- The read rooms.seat, by primary key.
+SELECT room_id, user_id, participant_id, epoch, role FROM seat WHERE room_id = ?1 AND user_id = ?2 ORDER BY room_id, user_id LIMIT ?3;
+
+-- The read rooms.participants_by_id, by primary key.
+SELECT id, room_id, epoch, user_id, display_name, role, stage, hand_seq, mic, connection, leg_id, joined_at, connected_at, lost_at, left_at, leave_reason, removed_by FROM participant WHERE id IN (?1) ORDER BY id LIMIT ?2;
+
+-- The read rooms.present, by participant_open.
+SELECT id, room_id, epoch, user_id, display_name, role, stage, hand_seq, mic, connection, leg_id, joined_at, connected_at, lost_at, left_at, leave_reason, removed_by FROM participant WHERE left_at IS NULL AND room_id = ?1 AND epoch = ?2 ORDER BY id LIMIT ?3;
+
+-- The read rooms.open_up_to, by participant_open.
+SELECT id, room_id, epoch, user_id, display_name, role, stage, hand_seq, mic, connection, leg_id, joined_at, connected_at, lost_at, left_at, leave_reason, removed_by FROM participant WHERE left_at IS NULL AND room_id = ?1 AND epoch <= ?2 ORDER BY epoch, id LIMIT ?3;
+
+-- The read rooms.connected, by participant_connection.
+SELECT id, room_id, epoch, user_id, display_name, role, stage, hand_seq, mic, connection, leg_id, joined_at, connected_at, lost_at, left_at, leave_reason, removed_by FROM participant WHERE left_at IS NULL AND connection = ?1 ORDER BY id LIMIT ?2;
+
+-- The read rooms.discover, by room_listing_busiest.
+SELECT room_id, name, description, owner_name, stage_mode, status, locked, active, max_participants, search, refreshed_at FROM room_listing WHERE 1 ORDER BY active DESC, room_id DESC LIMIT ?1;
+
+-- The read rooms.search, by room_listing_text.
+SELECT room_id, name, description, owner_name, stage_mode, status, locked, active, max_participants, search, refreshed_at FROM room_listing WHERE room_id IN (SELECT room_id FROM room_listing_doc WHERE doc IN (SELECT rowid FROM room_listing_text WHERE room_listing_text MATCH ?1)) ORDER BY active DESC, room_id DESC LIMIT ?2;
+
+-- The read rooms.bans, by room_ban_by_time.
+SELECT room_id, user_id, display_name, reason, banned_by, at FROM room_ban WHERE room_id = ?1 ORDER BY at DESC, room_id DESC, user_id DESC LIMIT ?2;

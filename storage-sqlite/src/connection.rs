@@ -1,0 +1,124 @@
+//! Connections: one that writes, some that read, and the lock that keeps other stores out.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::error::OpenError;
+use crate::migrations;
+use crate::store::{Options, Synchronous};
+
+/// A database on disk that no other store has open.
+#[derive(Debug)]
+pub(crate) struct Database {
+    path: PathBuf,
+    options: Options,
+    /// Locked for as long as this is open. A file of its own, because closing any descriptor of
+    /// the database itself would drop the engine's locks (POSIX `fcntl`).
+    _lock: File,
+}
+
+impl Database {
+    /// Takes the lock and brings the schema up to date.
+    pub(crate) fn open(path: &Path, options: Options) -> Result<(Self, Connection), OpenError> {
+        let path = canonical(path)?;
+        let lock = lock(&path)?;
+        let database = Self { path, options, _lock: lock };
+        if fs::metadata(&database.path).is_ok_and(|file| file.len() > 0) {
+            // Looked at through a connection that cannot write, so that a database we refuse is
+            // left as it was.
+            migrations::applied(&database.connect(OpenFlags::SQLITE_OPEN_READ_ONLY)?)?;
+        }
+        let mut writer = database.writer()?;
+        migrations::apply(&mut writer)?;
+        Ok((database, writer))
+    }
+
+    /// The file, by its path without links.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The connection that writes.
+    pub(crate) fn writer(&self) -> Result<Connection, OpenError> {
+        let create = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+        let db = self.connect(create)?;
+        let mode: String =
+            db.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+        if mode != "wal" {
+            let source = io::Error::other("its file system has no shared memory for a WAL");
+            return Err(OpenError::Unusable { path: self.path.clone(), source });
+        }
+        db.pragma_update(
+            None,
+            "synchronous",
+            match self.options.synchronous {
+                Synchronous::Full => "FULL",
+                Synchronous::Normal => "NORMAL",
+            },
+        )?;
+        db.pragma_update(None, "foreign_keys", true)?;
+        db.pragma_update(None, "recursive_triggers", true)?;
+        db.pragma_update(None, "cache_size", -i64::from(self.options.cache_kib))?;
+        // A checkpoint every 16 MiB writes a page that is changed often once, not sixteen times.
+        db.pragma_update(None, "wal_autocheckpoint", 4_096)?;
+        db.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
+        Ok(db)
+    }
+
+    /// A connection that reads.
+    pub(crate) fn reader(&self) -> Result<Connection, OpenError> {
+        let db = self.connect(OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        db.pragma_update(None, "cache_size", -i64::from(self.options.cache_kib / 8))?;
+        db.set_prepared_statement_cache_capacity(256);
+        Ok(db)
+    }
+
+    fn connect(&self, access: OpenFlags) -> Result<Connection, OpenError> {
+        let db = Connection::open_with_flags(&self.path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX);
+        let db = db.map_err(|source| match source.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::CannotOpen) => {
+                OpenError::Unusable { path: self.path.clone(), source: io::Error::other(source) }
+            }
+            _ => OpenError::Engine(source),
+        })?;
+        db.busy_timeout(self.options.busy_timeout)?;
+        // Functions and views that a damaged or forged schema names are not run.
+        db.pragma_update(None, "trusted_schema", false)?;
+        Ok(db)
+    }
+}
+
+/// The same path for the same file, so that a link is not taken for another database.
+fn canonical(path: &Path) -> Result<PathBuf, OpenError> {
+    let unusable = |source| OpenError::Unusable { path: path.into(), source };
+    match fs::canonicalize(path) {
+        Ok(path) if path.is_dir() => Err(unusable(io::ErrorKind::IsADirectory.into())),
+        Ok(path) => Ok(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let name = path.file_name();
+            let name = name.ok_or_else(|| unusable(io::ErrorKind::InvalidInput.into()))?;
+            let directory = path.parent().filter(|it| !it.as_os_str().is_empty());
+            let directory = fs::canonicalize(directory.unwrap_or(Path::new(".")));
+            Ok(directory.map_err(unusable)?.join(name))
+        }
+        Err(error) => Err(unusable(error)),
+    }
+}
+
+/// Held until the file is closed, by the system if need be: a crash leaves nothing to clean up.
+fn lock(database: &Path) -> Result<File, OpenError> {
+    let mut path = database.as_os_str().to_owned();
+    path.push("-lock");
+    let path = PathBuf::from(path);
+    let unusable = |source| OpenError::Unusable { path: path.clone(), source };
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+    let file = file.map_err(unusable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: database.into() }),
+        Err(TryLockError::Error(source)) => Err(unusable(source)),
+    }
+}

@@ -1,0 +1,128 @@
+//! The migrations make the tables that the core declares, column by column.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::collections::BTreeSet;
+
+use parlor_core::events::OUTBOX;
+use parlor_core::record::{ColumnDef, Kind, TableDef};
+use parlor_core::tables::TABLES;
+use parlor_storage_sqlite::SqliteStore;
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+fn database() -> (TempDir, Connection) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("parlor.db");
+    drop(SqliteStore::open(&path).unwrap());
+    (directory, Connection::open(path).unwrap())
+}
+
+fn texts(db: &Connection, sql: &str, name: &str) -> Vec<String> {
+    let mut statement = db.prepare(sql).unwrap();
+    let rows = statement.query_map([name], |row| row.get(0)).unwrap();
+    rows.collect::<Result<_, _>>().unwrap()
+}
+
+/// `name TYPE NOT NULL pk n`, a line a column.
+fn columns(db: &Connection, table: &str) -> Vec<String> {
+    let sql = "SELECT name || ' ' || type || iif(\"notnull\", ' NOT NULL', '') \
+               || iif(pk, ' pk ' || pk, '') FROM pragma_table_info(?1) ORDER BY cid";
+    texts(db, sql, table)
+}
+
+fn declared(table: &TableDef) -> Vec<String> {
+    let column = |column: &ColumnDef| {
+        let kind = match column.kind {
+            Kind::Bool | Kind::Int | Kind::Time => "INTEGER",
+            Kind::Text | Kind::Json | Kind::Date => "TEXT",
+            Kind::Bytes | Kind::Uuid => "BLOB",
+        };
+        format!("{} {kind}{}", column.name, if column.optional { "" } else { " NOT NULL" })
+    };
+    let key = table.key.iter().zip(1..).map(|(c, n)| format!("{} pk {n}", column(c)));
+    key.chain(table.columns.iter().map(column)).collect()
+}
+
+#[test]
+fn every_table_has_the_columns_of_its_record_in_order() {
+    let (_directory, db) = database();
+    for table in TABLES.iter().chain([&OUTBOX]) {
+        assert_eq!(columns(&db, table.name), declared(table), "{}", table.name);
+    }
+}
+
+#[test]
+fn every_table_has_the_indexes_of_its_record_and_no_other() {
+    let (_directory, db) = database();
+    for table in TABLES.iter().chain([&OUTBOX]) {
+        let sql = "SELECT l.name || ' (' || (SELECT group_concat(i.name, ', ' ORDER BY i.seqno) \
+                   FROM pragma_index_info(l.name) AS i) || ')' || iif(l.\"unique\", ' unique', '') \
+                   || iif(l.partial, (SELECT substr(s.sql, instr(s.sql, ' WHERE ')) \
+                   FROM sqlite_schema AS s WHERE s.name = l.name), '') \
+                   FROM pragma_index_list(?1) AS l WHERE l.origin <> 'pk'";
+        let found: BTreeSet<String> = texts(&db, sql, table.name).into_iter().collect();
+        let declared = table.indexes.iter().map(|index| {
+            let unique = if index.unique { " unique" } else { "" };
+            let partial = index.where_null.map(|column| format!(" WHERE {column} IS NULL"));
+            let columns = index.columns.join(", ");
+            format!("{} ({columns}){unique}{}", index.name, partial.unwrap_or_default())
+        });
+        assert_eq!(found, declared.collect(), "{}", table.name);
+    }
+}
+
+#[test]
+fn there_is_no_table_that_nobody_declared() {
+    let (_directory, db) = database();
+    let mut declared: BTreeSet<String> = TABLES.iter().map(|table| table.name.into()).collect();
+    declared.extend([OUTBOX.name.into(), "migration".into(), "sqlite_sequence".into()]);
+    for table in TABLES.iter().filter(|table| table.text.is_some()) {
+        declared.extend(["doc", "text"].map(|suffix| format!("{}_{suffix}", table.name)));
+    }
+    let sql = "SELECT name FROM pragma_table_list WHERE type IN ('table', 'virtual') \
+               AND name NOT IN ('sqlite_schema', 'sqlite_temp_schema') AND schema = ?1";
+    let found: BTreeSet<String> = texts(&db, sql, "main").into_iter().collect();
+    assert_eq!(found, declared);
+    let strict = "SELECT name FROM pragma_table_list WHERE NOT strict AND type = 'table' \
+                  AND name NOT LIKE 'sqlite_%' AND schema = ?1";
+    assert_eq!(texts(&db, strict, "main"), [""; 0]);
+}
+
+#[test]
+fn a_full_text_index_has_the_column_of_its_record() {
+    let (_directory, db) = database();
+    for table in TABLES {
+        let Some(text) = table.text else { continue };
+        let index = format!("{}_text", table.name);
+        let sql = "SELECT name FROM pragma_table_info(?1)";
+        assert_eq!(texts(&db, sql, &index), [text], "{index}");
+        let key: Vec<&str> = table.key.iter().map(|column| column.name).collect();
+        let doc = texts(&db, sql, &format!("{}_doc", table.name));
+        assert_eq!(doc[1..], key, "{}_doc", table.name);
+    }
+}
+
+#[test]
+fn foreign_keys_point_at_tables_that_are_written_before() {
+    let (_directory, db) = database();
+    for (n, table) in TABLES.iter().enumerate() {
+        let sql = "SELECT \"table\" FROM pragma_foreign_key_list(?1)";
+        for parent in texts(&db, sql, table.name) {
+            let at = TABLES.iter().position(|table| table.name == parent);
+            assert!(at.is_some_and(|at| at < n), "{} refers to {parent}", table.name);
+        }
+    }
+}
+
+#[test]
+fn events_are_never_changed() {
+    let (_directory, db) = database();
+    db.execute_batch(
+        "INSERT INTO outbox (id, at, name, actor, event) VALUES (zeroblob(16), 0, 'x', '{}', '{}')",
+    )
+    .unwrap();
+    let error = db.execute("UPDATE outbox SET name = 'y'", []).unwrap_err();
+    assert!(error.to_string().contains("events are never changed"), "{error}");
+    assert_eq!(db.execute("DELETE FROM outbox", []), Ok(1));
+}
