@@ -44,8 +44,9 @@ pub async fn drive(parlor: Parlor) {
 }
 
 async fn pass(parlor: &Parlor) -> Result<(), StoreError> {
-    parlor.drive().await?;
+    // Before anything is done: what comes meanwhile is news.
     let head = parlor.head().await?;
+    parlor.drive().await?;
     let idle = match parlor.next_deadline().await? {
         Some(due_at) => due_at.since(parlor.now()).min(IDLE_MAX),
         None => IDLE_MAX,

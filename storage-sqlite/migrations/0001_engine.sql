@@ -8,7 +8,7 @@
 CREATE TABLE outbox (
     -- The feed: everything that has happened, in the order in which it was committed. An event is
     -- written in the transaction that made it true. Old events may be deleted; none is changed.
-    position INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, -- never used twice, not even after deletes
+    position INTEGER NOT NULL PRIMARY KEY, -- one more than the last, which is why that one stays
     id       BLOB    NOT NULL, -- consumers deduplicate by it
     at       INTEGER NOT NULL, -- when it was decided
     name     TEXT    NOT NULL, -- such as rooms.joined
@@ -24,6 +24,14 @@ CREATE TABLE outbox (
 CREATE TRIGGER outbox_is_never_updated BEFORE UPDATE ON outbox
 BEGIN
     SELECT RAISE(ABORT, 'events are never changed');
+END;
+
+-- Positions are never used twice: the last event may not be deleted, so the next is always larger.
+-- (AUTOINCREMENT would keep the same promise at the price of a second table written at each insert.)
+CREATE TRIGGER outbox_keeps_its_last BEFORE DELETE ON outbox
+WHEN OLD.position = (SELECT max(position) FROM outbox)
+BEGIN
+    SELECT RAISE(ABORT, 'the last event is never deleted');
 END;
 
 CREATE TABLE sweep (

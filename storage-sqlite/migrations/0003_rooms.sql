@@ -73,6 +73,7 @@ CREATE TABLE participant (
     joined_at    INTEGER NOT NULL,
     connected_at INTEGER,          -- when their first leg came up
     lost_at      INTEGER,          -- when their leg was lost, while it is
+    lapses_at    INTEGER,          -- when the stay ends unless a leg comes up, while none is
     left_at      INTEGER,
     leave_reason TEXT,
     removed_by   BLOB,             -- who sent them out
@@ -88,10 +89,10 @@ CREATE TABLE participant (
         OR role = 'host'
     ),
     CONSTRAINT participant_stage_is_a_word       CHECK (
-        stage = 'audience' OR stage = 'requested' OR stage = 'invited' OR stage = 'speaker'
+        stage = 'speaker' OR stage = 'audience' OR stage = 'requested' OR stage = 'invited'
     ),
     CONSTRAINT participant_mic_is_a_word         CHECK (
-        mic = 'off' OR mic = 'live' OR mic = 'muted_self' OR mic = 'muted_server'
+        mic = 'live' OR mic = 'off' OR mic = 'muted_self' OR mic = 'muted_server'
         OR mic = 'locked'
     ),
     CONSTRAINT participant_connection_is_a_word  CHECK (
@@ -113,6 +114,9 @@ CREATE TABLE participant (
     CONSTRAINT participant_lost_while_reconnecting CHECK (
         (connection = 'reconnecting') = (lost_at IS NOT NULL)
     ),
+    CONSTRAINT participant_lapses_while_not_connected CHECK (
+        lapses_at IS NULL OR connection = 'joining' OR connection = 'reconnecting'
+    ),
     CONSTRAINT participant_left_at_a_time        CHECK ((connection = 'left') = (left_at IS NOT NULL)),
     CONSTRAINT participant_left_for_a_reason     CHECK ((left_at IS NULL) = (leave_reason IS NULL)),
     CONSTRAINT participant_removed_only_if_left  CHECK (removed_by IS NULL OR left_at IS NOT NULL)
@@ -121,7 +125,7 @@ CREATE TABLE participant (
 -- Who is in a room, in the order in which they came.
 CREATE INDEX participant_open ON participant (room_id, epoch, id) WHERE left_at IS NULL;
 -- Whose transport is up, anywhere.
-CREATE INDEX participant_connection ON participant (connection, id) WHERE left_at IS NULL;
+CREATE INDEX participant_connected ON participant (left_at, id) WHERE lapses_at IS NULL;
 
 CREATE TABLE seat (
     -- The claim of an identity on its one open stay in a room (I-R5). Void if of an older epoch.
@@ -131,8 +135,7 @@ CREATE TABLE seat (
     epoch          INTEGER NOT NULL,
     role           TEXT    NOT NULL,
     PRIMARY KEY (room_id, user_id),
-    FOREIGN KEY (room_id) REFERENCES room (id),
-    FOREIGN KEY (user_id) REFERENCES app_user (id),
+    -- The stay has the room and the person; a second look at each would cost every join.
     FOREIGN KEY (participant_id) REFERENCES participant (id),
     CONSTRAINT seat_epoch_counts   CHECK (epoch >= 1),
     CONSTRAINT seat_role_is_a_word CHECK (

@@ -34,9 +34,9 @@ UPDATE room_ban SET display_name = ?3, reason = ?4, banned_by = ?5, at = ?6 WHER
 DELETE FROM room_ban WHERE room_id = ?1 AND user_id = ?2;
 
 -- Rows of participant.
-SELECT id, room_id, epoch, user_id, display_name, role, stage, hand_seq, mic, connection, leg_id, joined_at, connected_at, lost_at, left_at, leave_reason, removed_by FROM participant WHERE id = ?1;
-INSERT INTO participant (id, room_id, epoch, user_id, display_name, role, stage, hand_seq, mic, connection, leg_id, joined_at, connected_at, lost_at, left_at, leave_reason, removed_by) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17);
-UPDATE participant SET room_id = ?2, epoch = ?3, user_id = ?4, display_name = ?5, role = ?6, stage = ?7, hand_seq = ?8, mic = ?9, connection = ?10, leg_id = ?11, joined_at = ?12, connected_at = ?13, lost_at = ?14, left_at = ?15, leave_reason = ?16, removed_by = ?17 WHERE id = ?1;
+SELECT id, room_id, epoch, user_id, display_name, role, stage, hand_seq, mic, connection, leg_id, joined_at, connected_at, lost_at, lapses_at, left_at, leave_reason, removed_by FROM participant WHERE id = ?1;
+INSERT INTO participant (id, room_id, epoch, user_id, display_name, role, stage, hand_seq, mic, connection, leg_id, joined_at, connected_at, lost_at, lapses_at, left_at, leave_reason, removed_by) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18);
+UPDATE participant SET room_id = ?2, epoch = ?3, user_id = ?4, display_name = ?5, role = ?6, stage = ?7, hand_seq = ?8, mic = ?9, connection = ?10, leg_id = ?11, joined_at = ?12, connected_at = ?13, lost_at = ?14, lapses_at = ?15, left_at = ?16, leave_reason = ?17, removed_by = ?18 WHERE id = ?1;
 DELETE FROM participant WHERE id = ?1;
 
 -- Rows of seat.
@@ -115,16 +115,16 @@ SELECT room_id, reserved, active, peak FROM occupancy WHERE room_id = ?1 ORDER B
 SELECT room_id, user_id, participant_id, epoch, role FROM seat WHERE room_id = ?1 AND user_id = ?2 ORDER BY room_id, user_id LIMIT ?3;
 
 -- The read rooms.participants_by_id, by primary key.
-SELECT id, room_id, epoch, user_id, display_name, role, stage, hand_seq, mic, connection, leg_id, joined_at, connected_at, lost_at, left_at, leave_reason, removed_by FROM participant WHERE id IN (?1) ORDER BY id LIMIT ?2;
+SELECT id, room_id, epoch, user_id, display_name, role, stage, hand_seq, mic, connection, leg_id, joined_at, connected_at, lost_at, lapses_at, left_at, leave_reason, removed_by FROM participant WHERE id IN (?1) ORDER BY id LIMIT ?2;
 
 -- The read rooms.present, by participant_open.
-SELECT id, room_id, epoch, user_id, display_name, role, stage, hand_seq, mic, connection, leg_id, joined_at, connected_at, lost_at, left_at, leave_reason, removed_by FROM participant WHERE left_at IS NULL AND room_id = ?1 AND epoch = ?2 ORDER BY id LIMIT ?3;
+SELECT id, room_id, epoch, user_id, display_name, role, stage, hand_seq, mic, connection, leg_id, joined_at, connected_at, lost_at, lapses_at, left_at, leave_reason, removed_by FROM participant WHERE left_at IS NULL AND room_id = ?1 AND epoch = ?2 ORDER BY id LIMIT ?3;
 
 -- The read rooms.open_up_to, by participant_open.
-SELECT id, room_id, epoch, user_id, display_name, role, stage, hand_seq, mic, connection, leg_id, joined_at, connected_at, lost_at, left_at, leave_reason, removed_by FROM participant WHERE left_at IS NULL AND room_id = ?1 AND epoch <= ?2 ORDER BY epoch, id LIMIT ?3;
+SELECT id, room_id, epoch, user_id, display_name, role, stage, hand_seq, mic, connection, leg_id, joined_at, connected_at, lost_at, lapses_at, left_at, leave_reason, removed_by FROM participant WHERE left_at IS NULL AND room_id = ?1 AND epoch <= ?2 ORDER BY epoch, id LIMIT ?3;
 
--- The read rooms.connected, by participant_connection.
-SELECT id, room_id, epoch, user_id, display_name, role, stage, hand_seq, mic, connection, leg_id, joined_at, connected_at, lost_at, left_at, leave_reason, removed_by FROM participant WHERE left_at IS NULL AND connection = ?1 ORDER BY id LIMIT ?2;
+-- The read rooms.connected, by participant_connected.
+SELECT id, room_id, epoch, user_id, display_name, role, stage, hand_seq, mic, connection, leg_id, joined_at, connected_at, lost_at, lapses_at, left_at, leave_reason, removed_by FROM participant WHERE lapses_at IS NULL AND left_at IS NULL ORDER BY id LIMIT ?1;
 
 -- The read rooms.discover, by room_listing_busiest.
 SELECT room_id, name, description, owner_name, stage_mode, status, locked, active, max_participants, search, refreshed_at FROM room_listing WHERE 1 ORDER BY active DESC, room_id DESC LIMIT ?1;

@@ -139,7 +139,9 @@ impl SqliteStore {
 
 #[async_trait]
 impl Store for SqliteStore {
-    async fn submit(&self, work: Work) -> Result<(), StoreError> {
+    async fn submit(&self, mut work: Work) -> Result<(), StoreError> {
+        // On this thread rather than the writer's, which everybody waits for.
+        work.learn();
         let (reply, answer) = oneshot::channel();
         let jobs = self.jobs.as_ref().ok_or(StoreError::Stopped)?;
         jobs.try_send(Job { work, reply }).map_err(|error| match error {

@@ -88,20 +88,19 @@ impl<'db> Round<'db> {
 
     /// Reads what is locked: with one writer, to be in a transaction is to own all rows.
     pub(crate) fn read(&mut self, locks: Locks) -> Result<Held, WriteError> {
-        let mut held = Held::new();
-        for (key, lock) in locks {
+        let read = locks.into_iter().map(|(key, lock)| {
             let select = &mut self.tables[key.table_index()].select;
             let row = fetch(select, &key)?;
-            held.insert(key, lock, row);
-        }
-        Ok(held)
+            Ok((key, lock, row))
+        });
+        Ok(Held::found(read.collect::<Result<Vec<_>, WriteError>>()?))
     }
 
     /// Writes rows and events; returns where the last event stands.
     pub(crate) fn write(&mut self, resolved: &Resolved) -> Result<Option<Position>, WriteError> {
         for write in &resolved.writes {
             let (row, key) = (write.row(), write.row().key());
-            let table = &mut self.tables[key.table_index()];
+            let table = &mut self.tables[row.table_index()];
             let statement = match write {
                 Write::Insert(_) => &mut table.insert,
                 Write::Update(_) => table.update.as_mut().expect("such rows are never updated"),

@@ -26,7 +26,9 @@ fn world(options: Options) -> (TempDir, World<SqliteStore>) {
 fn blocker(world: &World<SqliteStore>) -> (Work, Receiver<()>, Sender<()>) {
     let ((begun, is_running), (go_on, told)) = (channel(), channel::<()>());
     let told = Mutex::new(told);
-    let work = world.work(move |_, _| {
+    let work = world.work(move |draft, _| {
+        // What needs nothing is decided before it gets to the writer.
+        draft.need([User::share(parlor_core::Uuid::nil().into())])?;
         let _ = begun.send(());
         let _ = told.lock().unwrap().recv();
         Ok(())

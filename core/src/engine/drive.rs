@@ -7,7 +7,7 @@ use super::feed::AdvanceCursor;
 use super::sweep::FinishSweep;
 use super::{
     AnyRefusal, Command, Ctx, Error, FeedCursor, Idempotency, IdempotencyKey, POLICIES, Parlor,
-    Policy, Reaction, SWEEPERS, Sweep, Sweeper, Timer,
+    Policy, Reaction, SWEEPERS, Scheduled, Sweep, Sweeper, Timer,
 };
 use crate::Uuid;
 use crate::events::{Actor, Envelope, Position};
@@ -40,10 +40,16 @@ impl Parlor {
     pub async fn drive(&self) -> Result<Driven, StoreError> {
         let mut driven = Driven::default();
         loop {
-            let events = self.react().await?;
-            let timers = self.tick(self.now()).await?;
-            let pages = self.sweep().await?;
-            if events + timers + pages + self.expire().await? == 0 {
+            // Each is tried, whatever becomes of the others.
+            let due = [
+                self.react().await,
+                self.tick(self.now()).await,
+                self.sweep().await,
+                self.expire().await,
+            ];
+            let [events, timers, pages, expired] = due;
+            let (events, timers, pages) = (events?, timers?, pages?);
+            if events + timers + pages + expired? == 0 {
                 return Ok(driven);
             }
             driven.events += events;
@@ -53,15 +59,15 @@ impl Parlor {
     }
 
     /// Fires the timers that are due, each exactly once, whichever process they were set by.
-    /// Returns how many were due.
+    /// Returns how many did.
     ///
     /// # Errors
     /// [`StoreError`]
     pub async fn tick(&self, now: Timestamp) -> Result<usize, StoreError> {
         let page = self.select(&due_timers(now)).await?;
         let fired = page.rows.into_iter().map(|timer| self.fire(timer, now));
-        let fired = join_all(fired).await.into_iter().collect::<Result<Vec<()>, _>>()?;
-        Ok(fired.len())
+        let fired = join_all(fired).await.into_iter().collect::<Result<Vec<bool>, _>>()?;
+        Ok(fired.into_iter().filter(|fired| *fired).count())
     }
 
     /// When the next timer is due.
@@ -105,10 +111,14 @@ impl Parlor {
     ///
     /// It runs at the time by which it was found due: were the clock asked again and had gone
     /// back, the command would be refused as too early, and its timer lost.
-    async fn fire(&self, timer: Timer, now: Timestamp) -> Result<(), StoreError> {
+    /// One whose command this build does not know is left to those that do.
+    async fn fire(&self, timer: Timer, now: Timestamp) -> Result<bool, StoreError> {
         let (key, due_at) = ((timer.name, timer.subject), timer.due_at);
         let lost = key.clone();
-        let Json(command) = timer.command;
+        let Json(Scheduled::Known(command)) = timer.command else {
+            tracing::error!(name = key.0, subject = %key.1, "a timer for a command that is not known");
+            return Ok(false);
+        };
         let fired = self.run_at(now, Actor::HOST, move |draft, ctx| {
             if let Err(mut missing) = draft.need([Timer::own(key.clone())]) {
                 // The needs of the command are not known yet; run on nothing, it names them too.
@@ -135,9 +145,10 @@ impl Parlor {
                 tracing::error!(name = lost.0, subject = %lost.1, %error, "a timer's command failed");
                 self.give_up(lost, due_at).await
             }
-            Err(Error::Store(error)) => Err(error),
+            Err(Error::Store(error)) => return Err(error),
             Ok(()) | Err(Error::Refused(()) | Error::KeyReused) => Ok(()),
-        }
+        }?;
+        Ok(true)
     }
 
     /// Deletes a timer whose command cannot be carried out: it would come up for ever, and keep

@@ -29,4 +29,4 @@ pub use policy::{POLICIES, Policy, Reaction};
 pub use refusal::{AnyRefusal, Class, Invalid, Problem, Refusal};
 pub use settings::Settings;
 pub use sweep::{SWEEPERS, Sweep, Sweeper};
-pub use timer::{Timer, TimerKey};
+pub use timer::{Scheduled, Timer, TimerKey};

@@ -157,9 +157,10 @@ impl Invalid {
     /// # Errors
     /// What is wrong with it.
     pub fn line(field: &'static str, text: &str, max: usize) -> Result<String, Self> {
-        match Self::check(field, text, max, |_| false)? {
-            "" => Err(Self { field, problem: Problem::Empty }),
-            text => Ok(text.to_owned()),
+        let text = Self::check(field, text, max, |_| false)?;
+        match text.chars().all(|c| c.is_whitespace() || is_invisible(c)) {
+            true => Err(Self { field, problem: Problem::Empty }),
+            false => Ok(text.to_owned()),
         }
     }
 
@@ -203,9 +204,19 @@ impl Invalid {
     }
 }
 
+/// Characters that leave no mark (Default_Ignorable_Code_Point, UAX #44): fine beside others, but
+/// nothing by themselves.
+fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{AD}' | '\u{34F}' | '\u{115F}'..='\u{1160}' | '\u{17B4}'..='\u{17B5}'
+        | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200D}' | '\u{2060}'..='\u{2064}'
+        | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FFA0}' | '\u{E0000}'..='\u{E0FFF}'
+    )
+}
+
 /// Control characters, and the marks that reorder the text around a name (UAX #9 §2).
 fn is_forbidden(c: char) -> bool {
-    let reorders =
-        matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+    let reorders = matches!(c, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
     c.is_control() || reorders || matches!(c, '\u{2028}' | '\u{2029}' | '\u{FEFF}')
 }

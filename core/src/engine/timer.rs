@@ -1,3 +1,5 @@
+use serde::{Deserialize, Serialize};
+
 use super::AnyCommand;
 use crate::Uuid;
 use crate::record::{Json, Stored as _, Timestamp};
@@ -14,7 +16,7 @@ crate::record! {
         /// When.
         due_at: Timestamp,
         /// What runs.
-        command: Json<AnyCommand>,
+        command: Json<Scheduled>,
     }
     index timer_due (due_at, name, subject);
 }
@@ -23,7 +25,23 @@ impl Timer {
     /// A timer.
     pub fn new(key: TimerKey, due_at: Timestamp, command: AnyCommand) -> Self {
         let (name, subject) = key.into();
-        Self { name, subject, due_at, command: Json(command) }
+        Self { name, subject, due_at, command: Json(command.into()) }
+    }
+}
+
+/// What a timer runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Scheduled {
+    /// A command of this build.
+    Known(AnyCommand),
+    /// A command of some other build, which has to run it.
+    Unknown(serde_json::Value),
+}
+
+impl<C: Into<AnyCommand>> From<C> for Scheduled {
+    fn from(command: C) -> Self {
+        Self::Known(command.into())
     }
 }
 

@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{AuthSession, AuthSessionId, Event, User, UserId, UserKind};
 use crate::engine::{self, Class, Command, Ctx, Invalid};
-use crate::record::{Digest, Stored as _, Timestamp};
+use crate::record::{Digest, Timestamp};
 use crate::storage::{Draft, Stop};
 
 /// The longest display name, in graphemes.
@@ -71,7 +71,8 @@ impl Command for CreateGuest {
         let (user, session) = (ctx.new_id::<UserId>(), ctx.new_id::<AuthSessionId>());
         let display_name = Invalid::line("display_name", &self.display_name, DISPLAY_NAME_MAX)
             .map_err(Refusal::from)?;
-        draft.need([User::own(user), AuthSession::own(session)])?;
+        draft.fresh::<User>(user);
+        draft.fresh::<AuthSession>(session);
 
         let expires_at = ctx.now + ctx.settings.guest_session_ttl;
         draft.put(User {

@@ -1,17 +1,22 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures_util::future::join_all;
+use futures_util::future::{Either, join_all, select};
+use futures_util::lock::Mutex as AsyncMutex;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 use super::{Connect, LegId, MediaBackend, MediaError, MediaEvent, Rights, SdpAnswer, SdpOffer};
 use crate::engine::{AnyCommand, Error, IdempotencyKey, Parlor};
 use crate::events::{Actor, AnyEvent, Envelope};
 use crate::rooms::{
-    ConnectionState, LegClosed, LegConnected, LegLost, Participant, ParticipantId, Refusal, RoomId,
-    queries,
+    ConnectionState, Event, LegClosed, LegConnected, LegLost, Participant, ParticipantId, Refusal,
+    RoomId, queries,
 };
 use crate::storage::{PAGE_MAX, StoreError};
+
+/// How many reports of the engine may wait for the store before no more are taken from it.
+const REPORTS_MAX: usize = 16_384;
 
 /// Joins the domain to a media engine: events change rights, reports of the engine become internal
 /// commands.
@@ -22,8 +27,17 @@ use crate::storage::{PAGE_MAX, StoreError};
 pub struct Bridge {
     parlor: Parlor,
     backend: Arc<dyn MediaBackend>,
-    /// The leg of each participant whose media runs here.
-    legs: Mutex<BTreeMap<ParticipantId, LegId>>,
+    legs: Mutex<BTreeMap<ParticipantId, Legs>>,
+    /// Held from reading a participant to setting their rights: an older reading never overtakes a
+    /// newer one.
+    carrying: AsyncMutex<()>,
+}
+
+/// The legs of a participant whose media runs here. The engine keeps one of them at the most; until
+/// it says which ones have ended, all are told.
+struct Legs {
+    room: RoomId,
+    ids: BTreeSet<LegId>,
 }
 
 /// Why a transport was not set up.
@@ -40,23 +54,23 @@ pub enum ConnectError {
 impl Bridge {
     /// A bridge between the two.
     pub fn new(parlor: Parlor, backend: Arc<dyn MediaBackend>) -> Self {
-        Self { parlor, backend, legs: Mutex::default() }
+        Self { parlor, backend, legs: Mutex::default(), carrying: AsyncMutex::new(()) }
     }
 
-    /// Marks the legs of an earlier run as lost, so that their participants may come back within
-    /// the grace period. To be called once, before clients are served.
+    /// Marks all legs the database knows as lost, so that their participants may come back within
+    /// the grace period. To be called once, before clients are served, by the one process that has
+    /// media on this database.
     ///
     /// # Errors
     /// [`StoreError`]
     pub async fn recover(&self) -> Result<usize, StoreError> {
-        let mut recovered = 0;
+        let (mut recovered, mut after) = (0, None::<String>);
         loop {
-            let page = self.parlor.select(&queries::connected()).await?.rows;
-            if page.is_empty() {
-                return Ok(recovered);
-            }
-            recovered += page.len();
-            let lost = page.into_iter().filter_map(|row| {
+            let select = queries::connected().after(after.as_deref());
+            let select = select.expect("a cursor of this query's own");
+            let page = self.parlor.select(&select).await?;
+            recovered += page.rows.len();
+            let lost = page.rows.into_iter().filter_map(|row| {
                 let (room, participant, leg) = (row.room_id, row.id, row.leg_id?);
                 let lost = LegLost { room, participant, leg };
                 Some(self.parlor.execute(Actor::HOST, lost))
@@ -67,10 +81,16 @@ impl Bridge {
                     return Err(error);
                 }
             }
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(recovered),
+            }
         }
     }
 
     /// Sets up a transport for the actor's open stay in a room. A second one replaces the first.
+    ///
+    /// To be polled to its end even if the client has gone: run it on a task of its own.
     ///
     /// # Errors
     /// [`ConnectError`]
@@ -83,19 +103,15 @@ impl Bridge {
         let stay = self.parlor.rooms().own_stay(actor, room).await?;
         let (leg, participant) = (self.parlor.new_id::<LegId>(), stay.id);
         // From here on the feed's changes reach the new leg; what changed before is read below.
-        let replaced = self.legs().insert(participant, leg);
+        self.note(room, participant, leg);
         let rights = Rights::of(&stay);
         let answer = self.backend.connect(Connect { leg, room, participant, rights, offer }).await;
-        match answer {
-            Ok(answer) => {
-                self.carry_over([participant]).await.map_err(Error::Store)?;
-                Ok((leg, answer))
-            }
-            Err(error) => {
-                self.forget(participant, leg, replaced);
-                Err(error.into())
-            }
+        let answer = answer.inspect_err(|_| self.forget(participant, leg))?;
+        if let Err(error) = self.carry_over([participant]).await {
+            self.disconnect(leg).await;
+            return Err(Error::Store(error).into());
         }
+        Ok((leg, answer))
     }
 
     /// Carries rights over to the engine as events change them, for as long as it is polled.
@@ -111,34 +127,96 @@ impl Bridge {
             let page = self.parlor.events(position, PAGE_MAX as usize).await?;
             let Some(last) = page.last() else { continue };
             position = last.position;
+            for room in page.iter().filter_map(closed_room) {
+                self.end(room).await;
+            }
             self.carry_over(page.iter().filter_map(whose_rights)).await?;
         }
     }
 
     /// Turns what the engine reports into commands until the engine stops. What is live, such as
     /// who speaks, goes to `live` and takes no write path.
-    pub async fn listen(&self, live: impl Fn(MediaEvent) + Send + Sync) {
-        while let Some(event) = self.backend.next_event().await {
-            match report(&event) {
-                Some((leg, key, command)) => self.carry_out(leg, &key, command).await,
-                None => live(event),
+    ///
+    /// Reports about one participant are carried out in order, those about several side by side. A
+    /// report that the store could not take is tried again after a `pause`, for it will not come
+    /// again.
+    pub async fn listen<P: Future<Output = ()> + Send>(
+        &self,
+        live: impl Fn(MediaEvent) + Send + Sync,
+        pause: impl Fn() -> P + Send + Sync,
+    ) {
+        let mut queues = BTreeMap::<ParticipantId, VecDeque<Report>>::new();
+        let mut under_way = FuturesUnordered::new();
+        let mut waiting = 0;
+        let mut next = self.backend.next_event();
+        let mut is_running = true;
+        while is_running || !under_way.is_empty() {
+            let event = if !is_running || waiting >= REPORTS_MAX {
+                Either::Right(under_way.next().await)
+            } else if under_way.is_empty() {
+                Either::Left(next.as_mut().await)
+            } else {
+                match select(next.as_mut(), under_way.next()).await {
+                    Either::Left((event, _)) => Either::Left(event),
+                    Either::Right((done, _)) => Either::Right(done),
+                }
+            };
+            match event {
+                Either::Left(None) => is_running = false,
+                Either::Left(Some(event)) => {
+                    next = self.backend.next_event();
+                    match Report::of(&event) {
+                        None => live(event),
+                        Some(report) => {
+                            waiting += 1;
+                            match queues.get_mut(&report.participant) {
+                                Some(queue) => queue.push_back(report),
+                                None => {
+                                    queues.insert(report.participant, VecDeque::new());
+                                    under_way.push(self.carry_out(report, &pause));
+                                }
+                            }
+                        }
+                    }
+                }
+                Either::Right(done) => {
+                    let participant = done.expect("something is under way");
+                    waiting -= 1;
+                    let queue = queues.get_mut(&participant);
+                    match queue.and_then(VecDeque::pop_front) {
+                        Some(report) => under_way.push(self.carry_out(report, &pause)),
+                        None => drop(queues.remove(&participant)),
+                    }
+                }
             }
         }
     }
 
-    async fn carry_out(&self, leg: LegId, key: &IdempotencyKey, command: AnyCommand) {
-        let is_connected = matches!(command, AnyCommand::LegConnected(_));
-        match self.parlor.execute_any(Actor::HOST, Some(key), command).await {
-            Ok(_) => {}
-            // The stay ended while its leg was coming up.
-            Err(Error::Refused(refusal)) if is_connected => {
-                tracing::debug!(%leg, %refusal, "a leg came up for a stay that is over");
-                self.disconnect(leg).await;
+    async fn carry_out<P: Future<Output = ()> + Send>(
+        &self,
+        report: Report,
+        pause: impl Fn() -> P,
+    ) -> ParticipantId {
+        let Report { participant, leg, what, key, command } = report;
+        if what == What::Closed {
+            self.forget(participant, leg);
+        }
+        loop {
+            match self.parlor.execute_any(Actor::HOST, Some(&key), command.clone()).await {
+                Ok(_) => {}
+                // The stay ended while its leg was coming up.
+                Err(Error::Refused(refusal)) if what == What::Connected => {
+                    tracing::debug!(%leg, %refusal, "a leg came up for a stay that is over");
+                    self.disconnect(leg).await;
+                }
+                Err(Error::Store(error)) if is_worth_a_retry(&error) => {
+                    tracing::warn!(%leg, %error, "a report about a leg waits for the store");
+                    pause().await;
+                    continue;
+                }
+                Err(error) => tracing::debug!(%leg, %error, "a report about a leg was refused"),
             }
-            Err(Error::Refused(refusal)) => {
-                tracing::debug!(%leg, %refusal, "a report about a leg was refused");
-            }
-            Err(error) => tracing::error!(%leg, %error, "a report about a leg was lost"),
+            return participant;
         }
     }
 
@@ -146,26 +224,50 @@ impl Bridge {
         &self,
         participants: impl IntoIterator<Item = ParticipantId>,
     ) -> Result<(), StoreError> {
-        let legs = {
+        let here: BTreeSet<_> = {
             let legs = self.legs();
-            let here = participants.into_iter().filter_map(|id| Some((id, *legs.get(&id)?)));
-            here.collect::<BTreeMap<_, _>>()
+            participants.into_iter().filter(|id| legs.contains_key(id)).collect()
         };
-        let ids: Vec<_> = legs.keys().copied().collect();
-        for page in ids.chunks(PAGE_MAX as usize) {
+        let here: Vec<_> = here.into_iter().collect();
+        for page in here.chunks(PAGE_MAX as usize) {
+            let _carrying = self.carrying.lock().await;
             let rows = self.parlor.select(&queries::participants(page.iter().copied())).await?.rows;
-            join_all(rows.iter().map(|row| self.apply(row, legs[&row.id]))).await;
+            join_all(rows.iter().map(|row| self.apply(row))).await;
         }
         Ok(())
     }
 
-    async fn apply(&self, row: &Participant, leg: LegId) {
-        if row.connection == ConnectionState::Left {
-            self.forget(row.id, leg, None);
-            return self.disconnect(leg).await;
+    async fn apply(&self, row: &Participant) {
+        let is_over = row.connection == ConnectionState::Left;
+        let legs: Vec<_> = {
+            let mut legs = self.legs();
+            let ids = legs.get(&row.id).map(|legs| legs.ids.iter().copied().collect());
+            if is_over {
+                legs.remove(&row.id);
+            }
+            ids.unwrap_or_default()
+        };
+        for leg in legs {
+            if is_over {
+                self.disconnect(leg).await;
+            } else if let Err(error) = self.backend.set_rights(leg, Rights::of(row)).await {
+                tracing::debug!(%leg, %error, "rights were not set");
+            }
         }
-        if let Err(error) = self.backend.set_rights(leg, Rights::of(row)).await {
-            tracing::debug!(%leg, %error, "rights were not set");
+    }
+
+    /// Ends the legs of a room that has closed; their stays are marked by a sweep.
+    async fn end(&self, room: RoomId) {
+        let ended: Vec<_> = {
+            let mut legs = self.legs();
+            let (ended, rest) =
+                std::mem::take(&mut *legs).into_iter().partition(|it| it.1.room == room);
+            *legs = rest;
+            let ended: BTreeMap<_, Legs> = ended;
+            ended.into_values().flat_map(|legs| legs.ids).collect()
+        };
+        for leg in ended {
+            self.disconnect(leg).await;
         }
     }
 
@@ -175,18 +277,23 @@ impl Bridge {
         }
     }
 
-    /// Takes a leg off the books, and puts the one it replaced back.
-    fn forget(&self, participant: ParticipantId, leg: LegId, replaced: Option<LegId>) {
+    fn note(&self, room: RoomId, participant: ParticipantId, leg: LegId) {
         let mut legs = self.legs();
-        if legs.get(&participant) == Some(&leg) {
-            match replaced {
-                Some(replaced) => legs.insert(participant, replaced),
-                None => legs.remove(&participant),
-            };
+        let entry = legs.entry(participant).or_insert(Legs { room, ids: BTreeSet::new() });
+        entry.ids.insert(leg);
+    }
+
+    fn forget(&self, participant: ParticipantId, leg: LegId) {
+        let mut legs = self.legs();
+        if let Some(entry) = legs.get_mut(&participant) {
+            entry.ids.remove(&leg);
+            if entry.ids.is_empty() {
+                legs.remove(&participant);
+            }
         }
     }
 
-    fn legs(&self) -> MutexGuard<'_, BTreeMap<ParticipantId, LegId>> {
+    fn legs(&self) -> MutexGuard<'_, BTreeMap<ParticipantId, Legs>> {
         self.legs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -197,6 +304,49 @@ impl fmt::Debug for Bridge {
     }
 }
 
+/// What the engine says of a leg, as a command under a key of the leg and a number: a report that
+/// is repeated takes effect once.
+struct Report {
+    participant: ParticipantId,
+    leg: LegId,
+    what: What,
+    key: IdempotencyKey,
+    command: AnyCommand,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum What {
+    Connected,
+    Lost,
+    Closed,
+}
+
+impl Report {
+    fn of(event: &MediaEvent) -> Option<Self> {
+        let (participant, leg, what, key, command) = match *event {
+            MediaEvent::Connected { leg, room, participant, n } => {
+                let command = LegConnected { room, participant, leg }.into();
+                (participant, leg, What::Connected, format!("leg:{leg}:up:{n}"), command)
+            }
+            MediaEvent::Lost { leg, room, participant, n } => {
+                let command = LegLost { room, participant, leg }.into();
+                (participant, leg, What::Lost, format!("leg:{leg}:lost:{n}"), command)
+            }
+            MediaEvent::Closed { leg, room, participant, .. } => {
+                let command = LegClosed { room, participant, leg }.into();
+                (participant, leg, What::Closed, format!("leg:{leg}:closed"), command)
+            }
+            MediaEvent::Speaking { .. } => return None,
+        };
+        let key = IdempotencyKey::new(key).expect("a leg's id and a number are a short key");
+        Some(Self { participant, leg, what, key, command })
+    }
+}
+
+fn is_worth_a_retry(error: &StoreError) -> bool {
+    !matches!(error, StoreError::Stopped) && !error.is_the_commands_own()
+}
+
 fn whose_rights(envelope: &Envelope) -> Option<ParticipantId> {
     match &envelope.emitted.event {
         AnyEvent::Rooms(event) => event.participant(),
@@ -204,21 +354,9 @@ fn whose_rights(envelope: &Envelope) -> Option<ParticipantId> {
     }
 }
 
-/// The command a report becomes, under a key of the leg and a number: a report that is repeated
-/// takes effect once.
-fn report(event: &MediaEvent) -> Option<(LegId, IdempotencyKey, AnyCommand)> {
-    let (leg, what, command) = match *event {
-        MediaEvent::Connected { leg, room, participant, n } => {
-            (leg, format!("up:{n}"), LegConnected { room, participant, leg }.into())
-        }
-        MediaEvent::Lost { leg, room, participant, n } => {
-            (leg, format!("lost:{n}"), LegLost { room, participant, leg }.into())
-        }
-        MediaEvent::Closed { leg, room, participant, .. } => {
-            (leg, "closed".to_owned(), LegClosed { room, participant, leg }.into())
-        }
-        MediaEvent::Speaking { .. } => return None,
-    };
-    let key = IdempotencyKey::new(format!("leg:{leg}:{what}"));
-    Some((leg, key.expect("a leg's id and a number are a short key"), command))
+fn closed_room(envelope: &Envelope) -> Option<RoomId> {
+    match &envelope.emitted.event {
+        AnyEvent::Rooms(Event::Closed { room, .. }) => Some(*room),
+        AnyEvent::Rooms(_) | AnyEvent::Identity(_) => None,
+    }
 }

@@ -121,10 +121,10 @@ macro_rules! tables {
         #[expect(missing_docs, reason = "a variant a table, documented there")]
         pub enum Key { $($name(<$name as $crate::record::Record>::Key)),+ }
 
-        /// A row of any table.
+        /// A row of any table. Boxed, because rows are moved more often than they are read.
         #[derive(Clone, Debug, PartialEq)]
         #[expect(missing_docs, reason = "a variant a table, documented there")]
-        pub enum Row { $($name($name)),+ }
+        pub enum Row { $($name(Box<$name>)),+ }
 
         /// Every table, in foreign-key order.
         pub const TABLES: &[&$crate::record::TableDef] =
@@ -157,7 +157,14 @@ macro_rules! tables {
         impl Row {
             /// The row's key.
             pub fn key(&self) -> Key {
-                match self { $(Self::$name(row) => Key::$name($crate::record::Record::key(row))),+ }
+                match self { $(Self::$name(row) => Key::$name($crate::record::Record::key(&**row))),+ }
+            }
+
+            /// Where its table stands in [`TABLES`].
+            pub fn table_index(&self) -> usize {
+                #[derive(Clone, Copy)]
+                enum Index { $($name),+ }
+                match self { $(Self::$name(_) => Index::$name as usize),+ }
             }
 
             /// The table the row belongs to.
@@ -167,7 +174,7 @@ macro_rules! tables {
 
             /// The columns beside the key.
             pub fn values(&self) -> Vec<$crate::record::Value> {
-                match self { $(Self::$name(row) => $crate::record::Record::values(row)),+ }
+                match self { $(Self::$name(row) => $crate::record::Record::values(&**row)),+ }
             }
 
             /// A row of `table` from the values of all its columns, key first.
@@ -179,7 +186,7 @@ macro_rules! tables {
                 values: &mut dyn Iterator<Item = $crate::record::Value>,
             ) -> Result<Row, $crate::record::Corrupt> {
                 $(if table.name == <$name as $crate::record::Record>::TABLE.name {
-                    return <$name as $crate::record::Record>::decode(values).map(Row::$name);
+                    return <$name as $crate::record::Record>::decode(values).map(Row::from);
                 })+
                 Err($crate::record::Corrupt { what: "row", why: "no such table".into() })
             }
@@ -187,18 +194,18 @@ macro_rules! tables {
 
         $(
             impl From<$name> for Row {
-                fn from(row: $name) -> Row { Row::$name(row) }
+                fn from(row: $name) -> Row { Row::$name(Box::new(row)) }
             }
 
             impl $crate::record::Stored for $name {
                 fn wrap_key(key: Self::Key) -> Key { Key::$name(key) }
 
                 fn from_row(row: &Row) -> Option<&Self> {
-                    if let Row::$name(row) = row { Some(row) } else { None }
+                    if let Row::$name(row) = row { Some(&**row) } else { None }
                 }
 
                 fn take_row(row: Row) -> Option<Self> {
-                    if let Row::$name(row) = row { Some(row) } else { None }
+                    if let Row::$name(row) = row { Some(*row) } else { None }
                 }
             }
         )+

@@ -1,9 +1,6 @@
 //! Named reads. Who may make them is said in [`Reads`](super::Reads).
 
-use super::{
-    ConnectionState, Occupancy, Participant, ParticipantId, Room, RoomBan, RoomId, RoomListing,
-    Seat,
-};
+use super::{Occupancy, Participant, ParticipantId, Room, RoomBan, RoomId, RoomListing, Seat};
 use crate::Uuid;
 use crate::col;
 use crate::identity::UserId;
@@ -59,9 +56,9 @@ pub(super) fn open_up_to(room: RoomId, epoch: i64) -> Select<Participant> {
 /// Those whose transport is up, anywhere.
 pub(crate) fn connected() -> Select<Participant> {
     Select::new("rooms.connected")
-        .by("participant_connection")
+        .by("participant_connected")
+        .filter(col!(Participant.lapses_at).is_null())
         .filter(col!(Participant.left_at).is_null())
-        .filter(col!(Participant.connection).is(ConnectionState::Connected))
         .order(col!(Participant.id))
         .limit(500)
 }

@@ -68,12 +68,13 @@ impl Parlor {
 
 impl Reads<'_> {
     /// Open rooms, the fullest first; with words, only those whose name or description has each of
-    /// them. A page of at most 100.
+    /// them. A page of at most 100. So far everybody sees every room.
     ///
     /// # Errors
     /// [`Refusal::BadCursor`]
     pub async fn discover(
         &self,
+        _actor: Actor,
         typed: &str,
         after: Option<&str>,
         limit: u32,

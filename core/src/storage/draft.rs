@@ -59,6 +59,8 @@ pub struct Draft<'a> {
     changes: Changeset,
     /// What stays when the run is refused.
     recorded: Writes,
+    /// Keys that no row can have yet.
+    fresh: Vec<Key>,
 }
 
 impl<'a> Draft<'a> {
@@ -69,7 +71,13 @@ impl<'a> Draft<'a> {
     }
 
     pub(super) fn over(held: &'a Held, before: &'a Writes) -> Self {
-        Self { held, before, changes: Changeset::default(), recorded: Writes::new() }
+        Self {
+            held,
+            before,
+            changes: Changeset::default(),
+            recorded: Writes::new(),
+            fresh: Vec::new(),
+        }
     }
 
     /// Asks for rows, all at once and before any of them is looked at. The guard of a row in a
@@ -86,6 +94,13 @@ impl<'a> Draft<'a> {
             self.lack(key, lock, &mut missing);
         }
         if missing.is_empty() { Ok(()) } else { Err(Missing(missing)) }
+    }
+
+    /// Owns a row that cannot exist, because its key is made of an id that this run has minted
+    /// ([`Ctx::new_id`](crate::engine::Ctx::new_id)): there is nothing to lock or to read. Should
+    /// it exist all the same, the insert is refused by the store like a lost race.
+    pub fn fresh<R: Stored>(&mut self, key: R::Key) {
+        self.fresh.push(R::wrap_key(key));
     }
 
     /// The row as this draft would leave it.
@@ -217,6 +232,7 @@ impl<'a> Draft<'a> {
         let written = self.changes.writes.get(key).or_else(|| self.before.get(key));
         match written {
             Some(row) => Ok(row.as_ref()),
+            None if self.fresh.contains(key) => Ok(None),
             None => self.held.row(key).ok_or_else(|| Missing(vec![(key.clone(), Lock::Share)])),
         }
     }
@@ -224,12 +240,14 @@ impl<'a> Draft<'a> {
     fn require(&self, key: Key, lock: Lock) -> Result<(), Missing> {
         match self.held.lock(&key) {
             Some(held) if held >= lock => Ok(()),
+            _ if self.fresh.contains(&key) => Ok(()),
             _ => Err(Missing(vec![(key, lock)])),
         }
     }
 
     fn lack(&self, key: Key, lock: Lock, missing: &mut Vec<Need>) {
-        if self.held.lock(&key).is_none_or(|held| held < lock) {
+        let is_held = self.held.lock(&key).is_some_and(|held| held >= lock);
+        if !is_held && !self.fresh.contains(&key) {
             missing.push((key, lock));
         }
     }

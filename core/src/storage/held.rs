@@ -33,6 +33,12 @@ impl Held {
         self.rows.insert(key, (lock, row));
     }
 
+    /// All that a store found, in lock order: cheaper than one by one.
+    pub fn found(rows: impl IntoIterator<Item = (Key, Lock, Option<Row>)>) -> Self {
+        let rows = rows.into_iter().map(|(key, lock, row)| (key, (lock, row)));
+        Self { rows: rows.collect() }
+    }
+
     /// With a row that is there and ours to write.
     #[must_use]
     pub fn owned(mut self, row: impl Into<Row>) -> Self {

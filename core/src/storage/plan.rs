@@ -1,9 +1,8 @@
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::draft::Writes;
-use super::{Changeset, Draft, Held, Lock, Missing, Need, Run, StoreError, Work};
+use super::{Changeset, Held, Lock, Missing, Need, Run, StoreError, Work};
 use crate::events::Emitted;
 use crate::tables::{Key, Row};
 
@@ -126,8 +125,7 @@ impl<T> Plan<T> {
             in_round: false,
             verdict: None,
         };
-        let (nothing, nobody) = (Held::new(), Writes::new());
-        match job.run(&nothing, &nobody) {
+        match job.work.learned() {
             Ok((Run::Missing(missing), _)) => job.ask(missing),
             Ok((Run::Done | Run::Refused, changes)) if changes == Changeset::default() => {
                 job.verdict = Some(Ok(()));
@@ -161,7 +159,7 @@ impl<T> Plan<T> {
         let mut after = Writes::new();
         let mut events = Vec::new();
         for job in self.jobs.iter_mut().filter(|job| job.in_round) {
-            match job.run(held, &after) {
+            match job.work.run(held, &after) {
                 Ok((Run::Missing(missing), _)) => job.ask(missing),
                 Ok((Run::Done | Run::Refused, changes)) => {
                     let stamped = changes.events.into_iter().enumerate();
@@ -237,20 +235,6 @@ impl<T> Plan<T> {
 }
 
 impl<T> Job<T> {
-    /// A panic is the work's own failure. The decision is pure, so there is nothing to put back.
-    fn run(&mut self, held: &Held, before: &Writes) -> Result<(Run, Changeset), StoreError> {
-        let Work { ctx, decide } = &mut self.work;
-        let mut draft = Draft::over(held, before);
-        ctx.restart();
-        let run = catch_unwind(AssertUnwindSafe(|| decide(&mut draft, ctx)));
-        match run {
-            Ok(Run::Done) => Ok((Run::Done, draft.finish())),
-            Ok(Run::Refused) => Ok((Run::Refused, draft.refuse())),
-            Ok(missing) => Ok((missing, Changeset::default())),
-            Err(panic) => Err(StoreError::Panicked(panic_text(&*panic))),
-        }
-    }
-
     fn ask(&mut self, Missing(needs): Missing) {
         self.rounds += 1;
         if self.rounds > ROUNDS_MAX {
@@ -264,10 +248,4 @@ impl<T> Job<T> {
             }
         }
     }
-}
-
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> Arc<str> {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("no message").into()
 }

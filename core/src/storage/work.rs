@@ -1,19 +1,55 @@
-use super::{Draft, Missing};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use super::draft::Writes;
+use super::{Changeset, Draft, Held, Missing, StoreError};
 use crate::engine::Ctx;
 
 /// A command on its way into a store: its context, and the decision with the slot for its result
 /// inside. It may be run any number of times; the last run counts.
 pub struct Work {
     pub(super) ctx: Ctx,
-    pub(super) decide: Box<Decide>,
+    decide: Box<Decide>,
+    learned: Option<Outcome>,
 }
 
 type Decide = dyn FnMut(&mut Draft<'_>, &Ctx) -> Run + Send;
 
+/// How one run ended and what it wants, or that it panicked.
+pub(super) type Outcome = Result<(Run, Changeset), StoreError>;
+
 impl Work {
     /// Wraps a decision.
     pub fn new(ctx: Ctx, decide: impl FnMut(&mut Draft<'_>, &Ctx) -> Run + Send + 'static) -> Self {
-        Self { ctx, decide: Box::new(decide) }
+        Self { ctx, decide: Box::new(decide), learned: None }
+    }
+
+    /// Learns what the decision needs, by running it on nothing. A plan does so by itself; a store
+    /// that plans on a thread of its own takes that work off it by calling this on the caller's.
+    pub fn learn(&mut self) {
+        if self.learned.is_none() {
+            self.learned = Some(self.run(&Held::new(), &Writes::new()));
+        }
+    }
+
+    /// What a run on nothing comes to.
+    pub(super) fn learned(&mut self) -> Outcome {
+        self.learn();
+        self.learned.take().expect("it has been learned")
+    }
+
+    /// Runs the decision. A panic is its own failure; it is pure, so there is nothing to put back.
+    pub(super) fn run(&mut self, held: &Held, before: &Writes) -> Outcome {
+        let Self { ctx, decide, .. } = self;
+        let mut draft = Draft::over(held, before);
+        ctx.restart();
+        let run = catch_unwind(AssertUnwindSafe(|| decide(&mut draft, ctx)));
+        match run {
+            Ok(Run::Done) => Ok((Run::Done, draft.finish())),
+            Ok(Run::Refused) => Ok((Run::Refused, draft.refuse())),
+            Ok(missing) => Ok((missing, Changeset::default())),
+            Err(panic) => Err(StoreError::Panicked(panic_text(&*panic))),
+        }
     }
 }
 
@@ -32,4 +68,10 @@ pub enum Run {
     Refused,
     /// It lacks rows.
     Missing(Missing),
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> Arc<str> {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("no message").into()
 }

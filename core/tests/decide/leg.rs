@@ -19,13 +19,15 @@ fn joining() -> Participant {
         leg_id: None,
         connected_at: None,
         joined_at: NOW - std::time::Duration::from_secs(15),
+        lapses_at: Some(NOW),
         ..stay()
     }
 }
 
 fn lost() -> Participant {
     let lost_at = Some(NOW - std::time::Duration::from_secs(20));
-    Participant { connection: ConnectionState::Reconnecting, lost_at, ..stay() }
+    let lapses_at = Some(NOW);
+    Participant { connection: ConnectionState::Reconnecting, lost_at, lapses_at, ..stay() }
 }
 
 fn connect_timer() -> Timer {
@@ -49,6 +51,7 @@ fn the_first_leg_brings_somebody_in() {
         connection: ConnectionState::Connected,
         leg_id: Some(LEG),
         connected_at: Some(NOW),
+        lapses_at: None,
         ..joining()
     };
     let joined = Event::Joined {
@@ -114,7 +117,8 @@ fn a_leg_of_a_stay_that_is_over_is_refused() {
 
 #[test]
 fn a_leg_that_is_lost_or_closed_starts_the_grace() {
-    let reconnecting = Participant { lost_at: Some(NOW), ..lost() };
+    let lapses_at = Some(NOW + std::time::Duration::from_secs(20));
+    let reconnecting = Participant { lost_at: Some(NOW), lapses_at, ..lost() };
     let expected = changeset(
         [put(reconnecting), put(reconnect_timer())],
         [Event::Reconnecting { room: ROOM, participant: STAY }],
@@ -146,6 +150,7 @@ fn timed_out(stay: Participant, reason: LeaveReason, active: u32, timer: Timer) 
         stage: StageState::Audience,
         connection: ConnectionState::Left,
         lost_at: None,
+        lapses_at: None,
         left_at: Some(NOW),
         leave_reason: Some(reason),
         ..stay
@@ -163,9 +168,10 @@ fn a_first_leg_that_does_not_come_in_time_ends_the_stay() {
     let over = timed_out(joining(), LeaveReason::JoinFailed, 2, connect_timer());
     assert_eq!(changes(held, Actor::HOST, &expire), over);
 
-    let early = Refusal::Illegal { state: "joining", input: "connect_timeout" };
-    let younger = Participant { joined_at: Timestamp(joining().joined_at.0 + 1), ..joining() };
-    assert_eq!(refusal(here(younger), Actor::HOST, &expire), early);
+    let later = std::time::Duration::from_secs(5);
+    let younger = Participant { lapses_at: Some(NOW + later), ..joining() };
+    let again = changeset([put(set(timer("rooms.connect", STAY.0), 5, expire.clone()))], []);
+    assert_eq!(changes(here(younger), Actor::HOST, &expire), again);
     let late = Refusal::Illegal { state: "connected", input: "connect_timeout" };
     assert_eq!(refusal(here(stay()), Actor::HOST, &expire), late);
 }
@@ -178,9 +184,10 @@ fn a_leg_that_does_not_come_back_in_time_ends_the_stay() {
     let over = timed_out(lost(), LeaveReason::ConnectionTimeout, 1, reconnect_timer());
     assert_eq!(changes(held, Actor::HOST, &expire), over);
 
-    let early = Refusal::Illegal { state: "reconnecting", input: "reconnect_timeout" };
-    let younger = Participant { lost_at: lost().lost_at.map(|at| Timestamp(at.0 + 1)), ..lost() };
-    assert_eq!(refusal(here(younger), Actor::HOST, &expire), early);
+    let later = std::time::Duration::from_secs(5);
+    let younger = Participant { lapses_at: Some(NOW + later), ..lost() };
+    let again = changeset([put(set(timer("rooms.reconnect", STAY.0), 5, expire.clone()))], []);
+    assert_eq!(changes(here(younger), Actor::HOST, &expire), again);
     let late = Refusal::Illegal { state: "connected", input: "reconnect_timeout" };
     assert_eq!(refusal(here(stay()), Actor::HOST, &expire), late);
 }

@@ -167,6 +167,7 @@ fn stay() -> Participant {
         joined_at: BEFORE,
         connected_at: Some(BEFORE),
         lost_at: None,
+        lapses_at: None,
         left_at: None,
         leave_reason: None,
         removed_by: None,

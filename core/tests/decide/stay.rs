@@ -47,6 +47,7 @@ fn newcomer(like: Participant) -> Participant {
         leg_id: None,
         joined_at: NOW,
         connected_at: None,
+        lapses_at: Some(NOW + std::time::Duration::from_secs(15)),
         ..like
     }
 }
@@ -94,6 +95,39 @@ fn join_goes_on_with_an_open_stay_even_if_the_room_is_locked_and_full() {
     let (role, stage, mic) = (RoomRole::Guest, StageState::Speaker, MicState::Locked);
     assert_eq!(admitted, Admitted { participant: STAY, role, stage, mic });
     assert_eq!(changes, changeset([], []));
+}
+
+#[test]
+fn join_gives_a_stay_without_a_transport_the_time_to_set_one_up_once() {
+    let at = |s: i64| Some(Timestamp(NOW.0 + s * 1_000_000));
+    let lost = |lapses_at| Participant {
+        connection: ConnectionState::Reconnecting,
+        lost_at: at(-19),
+        lapses_at,
+        ..stay()
+    };
+    let joining = |lapses_at| Participant {
+        connection: ConnectionState::Joining,
+        joined_at: at(-14).unwrap(),
+        leg_id: None,
+        connected_at: None,
+        lapses_at,
+        ..stay()
+    };
+    // Lost 19 s ago, of 20 s of grace; or let in 14 s ago, of 15 s: a set-up takes up to 15 s.
+    for (before, after) in [(lost(at(1)), lost(at(15))), (joining(at(1)), joining(at(15)))] {
+        let inside = |stay| {
+            at_the_door(room(), user(GUEST), 3).owned(seat(GUEST, RoomRole::Guest)).owned(stay)
+        };
+        let (admitted, changes) = decide(inside(before), by(GUEST), &JOIN).unwrap();
+        assert_eq!(admitted.participant, STAY);
+        assert_eq!(changes, changeset([put(after.clone())], []));
+        let (_, again) = decide(inside(after), by(GUEST), &JOIN).unwrap();
+        assert_eq!(again, changeset([], []));
+    }
+    let most = Participant { lost_at: at(-34), ..lost(at(1)) };
+    let held = at_the_door(room(), user(GUEST), 3).owned(seat(GUEST, RoomRole::Guest)).owned(most);
+    assert_eq!(decide(held, by(GUEST), &JOIN).unwrap().1, changeset([], []));
 }
 
 #[test]
@@ -157,6 +191,7 @@ fn gone(stay: Participant, reason: LeaveReason) -> Participant {
         hand_seq: None,
         connection: ConnectionState::Left,
         lost_at: None,
+        lapses_at: None,
         left_at: Some(NOW),
         leave_reason: Some(reason),
         ..stay
@@ -253,8 +288,8 @@ fn leave_is_for_oneself() {
     let others = going(room(), stay(), 3, 3).owned(seat(MODERATOR, RoomRole::Moderator));
     assert_eq!(refusal(others, by(MODERATOR), &LEAVE), Refusal::NotYours);
     let over = going(room(), gone(stay(), LeaveReason::Left), 3, 3);
-    assert_eq!(refusal(over, by(GUEST), &LEAVE), Refusal::NotYours);
+    assert_eq!(refusal(over, by(GUEST), &LEAVE), Refusal::NotHere);
     let older = going(room(), Participant { epoch: 3, ..stay() }, 3, 3);
-    assert_eq!(refusal(older, by(GUEST), &LEAVE), Refusal::NotYours);
+    assert_eq!(refusal(older, by(GUEST), &LEAVE), Refusal::NotHere);
     assert_eq!(refusal(going(closed(), stay(), 3, 3), by(GUEST), &LEAVE), Refusal::Closed);
 }

@@ -106,11 +106,12 @@ struct Card {
 
 pub(super) async fn discover(
     State(app): State<App>,
-    _caller: Caller,
+    Caller(actor): Caller,
     Asked(asked): Asked<Listing>,
 ) -> Answer<Rooms> {
     let limit = asked.limit.unwrap_or(50);
-    let page = app.parlor.rooms().discover(&asked.search, asked.after.as_deref(), limit).await?;
+    let page =
+        app.parlor.rooms().discover(actor, &asked.search, asked.after.as_deref(), limit).await?;
     let Page { rows: rooms, next } = page.map(Card::from);
     Ok(Json(Rooms { rooms, next }))
 }
@@ -171,7 +172,10 @@ pub(super) async fn media(
     InPath(room): InPath,
     Body(offer): Body<Offer>,
 ) -> Answer<Value> {
-    let (leg, answer) = app.bridge.connect(actor, room, SdpOffer(offer.sdp)).await?;
+    // On a task of its own: it goes on to its end even if the client does not wait for it.
+    let connecting = async move { app.bridge.connect(actor, room, SdpOffer(offer.sdp)).await };
+    let connected = tokio::spawn(connecting).await;
+    let (leg, answer) = connected.map_err(|_| Problem::internal())??;
     Ok(Json(json!({ "leg": leg, "sdp": answer.0 })))
 }
 

@@ -10,14 +10,16 @@ use axum::extract::State;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use parlor_core::events::{Audience, Position};
+use parlor_core::events::Position;
 use parlor_core::rooms::{ParticipantId, RoomId};
 use serde::Deserialize;
 use serde_json::json;
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, interval_at, timeout};
 
 use super::App;
+use super::hub::{Frame, Place};
 use super::problem::Problem;
 
 /// The largest frame a client sends.
@@ -26,6 +28,8 @@ const FRAME_BYTES_MAX: usize = 4 * 1024;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How often a silent connection is asked whether it is there.
 const PING: Duration = Duration::from_secs(20);
+/// After how many unanswered questions it is not.
+const UNANSWERED_MAX: u32 = 2;
 
 /// Closing codes of our own (RFC 6455 §7.4.2).
 mod code {
@@ -48,21 +52,6 @@ mod code {
 struct Hello {
     token: String,
     room: Option<RoomId>,
-}
-
-/// What a socket is subscribed to.
-enum Place {
-    Lobby,
-    Room(RoomId, ParticipantId),
-}
-
-impl Place {
-    fn concerns(&self, audience: Audience) -> bool {
-        match self {
-            Self::Lobby => audience == Audience::Lobby,
-            Self::Room(room, _) => audience == Audience::Room(*room),
-        }
-    }
 }
 
 pub(super) async fn socket(
@@ -106,14 +95,13 @@ struct Gone;
 type Closing = (u16, &'static str);
 
 async fn serve(app: &App, socket: &mut WebSocket) -> Result<Closing, Gone> {
-    // Before the stay is looked up, so that nothing after it is missed.
-    let (mut frames, position) = app.hub.subscribe();
-    let place = match greet(app, socket, position).await? {
-        Ok(place) => place,
+    let (mut frames, own) = match greet(app, socket).await? {
+        Ok(subscribed) => subscribed,
         Err(closing) => return Ok(closing),
     };
     let mut draining = app.hub.draining();
     let mut ping = interval_at(Instant::now() + PING, PING);
+    let mut unanswered = 0;
     loop {
         tokio::select! {
             frame = frames.recv() => {
@@ -122,22 +110,23 @@ async fn serve(app: &App, socket: &mut WebSocket) -> Result<Closing, Gone> {
                     Err(RecvError::Lagged(_)) => return Ok((code::BEHIND, "too far behind")),
                     Err(RecvError::Closed) => return Ok((code::GOING_AWAY, "going away")),
                 };
-                if !place.concerns(frame.audience) {
-                    continue;
-                }
                 send(socket, Message::Text(frame.text)).await?;
-                if let Place::Room(_, own) = place
-                    && frame.left == Some(own)
-                {
+                if own.is_some() && frame.left == own {
                     return Ok((code::OVER, "the stay is over"));
                 }
             }
             received = socket.recv() => match received {
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(Gone),
-                // Nothing else is expected; what comes is bounded and costs its sender more.
-                Some(Ok(_)) => {}
+                // Answers to pings. Nothing else is expected; what comes is bounded.
+                Some(Ok(_)) => unanswered = 0,
             },
-            _ = ping.tick() => send(socket, Message::Ping(Default::default())).await?,
+            _ = ping.tick() => {
+                unanswered += 1;
+                if unanswered > UNANSWERED_MAX {
+                    return Err(Gone);
+                }
+                send(socket, Message::Ping(Default::default())).await?;
+            }
             () = async { drop(draining.wait_for(|draining| *draining).await) } => {
                 return Ok((code::GOING_AWAY, "going away"));
             }
@@ -145,29 +134,28 @@ async fn serve(app: &App, socket: &mut WebSocket) -> Result<Closing, Gone> {
     }
 }
 
+/// News of a place, and the stay whose end ends them.
+type Subscribed = (Receiver<Frame>, Option<ParticipantId>);
+
 /// Learns who asks and for what, and says from where on they will be told.
-async fn greet(
-    app: &App,
-    socket: &mut WebSocket,
-    position: Position,
-) -> Result<Result<Place, Closing>, Gone> {
+async fn greet(app: &App, socket: &mut WebSocket) -> Result<Result<Subscribed, Closing>, Gone> {
     let hello = match timeout(PATIENCE, socket.recv()).await {
         Ok(Some(Ok(Message::Text(text)))) => text,
         Ok(Some(Ok(_))) | Err(_) => return Ok(Err((code::MALFORMED, "say who you are"))),
         Ok(Some(Err(_)) | None) => return Err(Gone),
     };
-    let place = match serde_json::from_str(&hello) {
-        Ok(hello) => place(app, hello).await,
+    let subscribed = match serde_json::from_str(&hello) {
+        Ok(hello) => subscribe(app, hello).await,
         Err(error) => {
             let detail = format!("The first frame is malformed: {error}.");
             Err(Problem::new(StatusCode::BAD_REQUEST, "http.frame", detail))
         }
     };
-    match place {
-        Ok(place) => {
+    match subscribed {
+        Ok((subscribed, position)) => {
             let ready = json!({ "ready": { "position": position } });
             send(socket, Message::Text(ready.to_string().into())).await?;
-            Ok(Ok(place))
+            Ok(Ok(subscribed))
         }
         Err(problem) => {
             let refused = json!({ "code": problem.code(), "detail": problem.detail() });
@@ -182,11 +170,18 @@ async fn greet(
     }
 }
 
-async fn place(app: &App, hello: Hello) -> Result<Place, Problem> {
+async fn subscribe(app: &App, hello: Hello) -> Result<(Subscribed, Position), Problem> {
     let actor = app.parlor.authenticate(&hello.token).await?;
-    let Some(room) = hello.room else { return Ok(Place::Lobby) };
+    let Some(room) = hello.room else {
+        let (frames, position) = app.hub.subscribe(Place::Lobby);
+        return Ok(((frames, None), position));
+    };
+    // A room that one is not in is not even listened to; before the stay is looked up for good, so
+    // that its end is not missed.
+    app.parlor.rooms().own_stay(actor, room).await?;
+    let (frames, position) = app.hub.subscribe(Place::Room(room));
     let stay = app.parlor.rooms().own_stay(actor, room).await?;
-    Ok(Place::Room(room, stay.id))
+    Ok(((frames, Some(stay.id)), position))
 }
 
 /// A client that does not take what it is sent is let go.

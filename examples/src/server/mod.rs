@@ -15,6 +15,7 @@ mod page;
 mod problem;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -66,7 +67,10 @@ impl App {
         tasks.spawn(hub.clone().follow(parlor.clone()));
         tasks.spawn(follow(bridge.clone()));
         let (listening, live) = (bridge.clone(), hub.clone());
-        tasks.spawn(async move { listening.listen(|event| live.live(&event)).await });
+        tasks.spawn(async move {
+            let moment = || tokio::time::sleep(Duration::from_millis(200));
+            listening.listen(|event| live.live(&event), moment).await;
+        });
         let sockets = Arc::new(Semaphore::new(SOCKETS_MAX));
         Ok((Self { parlor, bridge, hub, sockets }, tasks))
     }
@@ -105,7 +109,7 @@ async fn follow(bridge: Arc<Bridge>) {
         if let Err(error) = bridge.follow().await {
             tracing::error!(%error, "the bridge lost the feed; trying again");
         }
-        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 

@@ -29,6 +29,11 @@ impl Problem {
         Self { kind: "about:blank", title, status, detail, code, field: None }
     }
 
+    /// Something failed that is nobody's business but ours.
+    pub(super) fn internal() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The server failed.")
+    }
+
     /// The same, with the field at fault.
     #[must_use]
     pub(super) fn at(mut self, field: Option<impl Into<String>>) -> Self {
@@ -104,7 +109,7 @@ impl From<StoreError> for Problem {
                 "It is not known whether this was done. Try again with the same idempotency key.",
             ),
             StoreError::Full => unavailable("store.full", "The server has no room left."),
-            _ => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The server failed."),
+            _ => Self::internal(),
         }
     }
 }

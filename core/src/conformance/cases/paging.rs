@@ -55,13 +55,13 @@ pub fn cursors_that_are_forged_or_foreign_are_refused<H: Harness>(harness: &H) {
         block_on(world.parlor.execute(host, ban)).expect("the ban is spoken");
     }
     world.drive();
-    let lobby = block_on(world.parlor.rooms().discover("", None, 1)).expect("a page");
+    let lobby = block_on(world.parlor.rooms().discover(Actor::HOST, "", None, 1)).expect("a page");
     let cursor = lobby.next.expect("there is more");
 
     let foreign = bans(&world, host, room, Some(&cursor));
     assert!(matches!(foreign, Err(Error::Refused(Refusal::BadCursor(_)))), "{foreign:?}");
     // A list that sorts by the same columns is another list all the same.
-    let foreign = block_on(world.parlor.rooms().discover("tea", Some(&cursor), 1));
+    let foreign = block_on(world.parlor.rooms().discover(Actor::HOST, "tea", Some(&cursor), 1));
     assert!(matches!(foreign, Err(Error::Refused(Refusal::BadCursor(_)))), "{foreign:?}");
     let json = |text: &str| URL_SAFE_NO_PAD.encode(text);
     for forged in [
@@ -81,7 +81,7 @@ pub fn cursors_that_are_forged_or_foreign_are_refused<H: Harness>(harness: &H) {
         json(r#"["rooms.discover",1,"' or 1=1 --"]"#),
         json(r#"["rooms.discover",1,"00000000-0000-0000-0000-000000000000",2]"#),
     ] {
-        let page = block_on(world.parlor.rooms().discover("", Some(&forged), 10));
+        let page = block_on(world.parlor.rooms().discover(Actor::HOST, "", Some(&forged), 10));
         assert!(matches!(page, Err(Error::Refused(Refusal::BadCursor(_)))), "{forged}: {page:?}");
     }
 

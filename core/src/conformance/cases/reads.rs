@@ -185,7 +185,7 @@ pub fn search_finds_what_a_naive_search_finds<H: Harness>(harness: &H) {
                 Row::User(_) | Row::Room(_) => rows.push(row),
                 Row::RoomListing(card) => {
                     rows.push(
-                        RoomListing { search: text::words(&some(n as u64 % 6)), ..card }.into(),
+                        RoomListing { search: text::words(&some(n as u64 % 6)), ..*card }.into(),
                     );
                 }
                 _ => {}
@@ -199,7 +199,7 @@ pub fn search_finds_what_a_naive_search_finds<H: Harness>(harness: &H) {
             && n % 3 == 0
         {
             card.search = text::words(&some(3));
-            world.write([card.clone().into()]);
+            world.write([Row::RoomListing(card.clone())]);
         }
     }
     let (gone, rows): (Vec<Row>, Vec<Row>) = {
@@ -258,23 +258,24 @@ fn some_rows(next: &mut impl FnMut() -> u64) -> Vec<Row> {
                     name: some_text(next),
                     description: some_text(next),
                     active: (next() % 4) as u32,
-                    ..card
+                    ..*card
                 }
                 .into(),
                 Row::AuthSession(session) => {
                     let access_token_hash = Digest([(next() % 4) as u8 * 24 + n as u8; 32]);
-                    AuthSession { access_token_hash, expires_at: some_time(next), ..session }.into()
+                    AuthSession { access_token_hash, expires_at: some_time(next), ..*session }
+                        .into()
                 }
-                Row::Timer(timer) => Timer { due_at: some_time(next), ..timer }.into(),
+                Row::Timer(timer) => Timer { due_at: some_time(next), ..*timer }.into(),
                 Row::Participant(stay) => {
                     for k in 0..4 {
                         let id = Uuid::from_u128((n << 64) | (1_000 + rows.len() as u128 * 8 + k));
                         rows.push(Participant { id: id.into(), ..some_stay(next, &stay) }.into());
                     }
-                    stay.into()
+                    Row::Participant(stay)
                 }
-                Row::User(user) => User { display_name: some_text(next), ..user }.into(),
-                Row::Sweep(sweep) => Sweep { bound: n as i64, ..sweep }.into(),
+                Row::User(user) => User { display_name: some_text(next), ..*user }.into(),
+                Row::Sweep(sweep) => Sweep { bound: n as i64, ..*sweep }.into(),
                 row => row,
             };
             rows.push(row);
@@ -289,6 +290,7 @@ fn some_stay(next: &mut impl FnMut() -> u64, like: &Participant) -> Participant 
     Participant {
         epoch: (next() % 3) as i64 + 1,
         connection: if is_over { ConnectionState::Left } else { ConnectionState::Joining },
+        lapses_at: like.lapses_at.filter(|_| !is_over),
         leg_id: next().is_multiple_of(2).then_some(crate::media::LegId(Uuid::nil())),
         lost_at: None,
         hand_seq: None,

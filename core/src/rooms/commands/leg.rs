@@ -6,7 +6,7 @@ use super::about_participant;
 use super::stay::{depart, departure_needs};
 use crate::engine::{Command, Ctx, TimerKey};
 use crate::media::LegId;
-use crate::record::Stored as _;
+use crate::record::{Stored as _, Timestamp};
 use crate::rooms::{
     ConnectionInput, ConnectionState, Event, LeaveReason, Occupancy, Participant, ParticipantId,
     Refusal, Room, RoomId, RoomInput, RoomStatus,
@@ -24,7 +24,7 @@ macro_rules! about_leg {
             pub room: RoomId,
             /// Whose leg.
             pub participant: ParticipantId,
-            /// Which leg. A report about one that has been replaced changes nothing.
+            /// Which leg. That one which has been replaced is lost or closed changes nothing.
             pub leg: LegId,
         }
     )+ };
@@ -66,6 +66,7 @@ impl Command for LegConnected {
             leg_id: Some(self.leg),
             connected_at: stay.connected_at.or(Some(ctx.now)),
             lost_at: None,
+            lapses_at: None,
             ..stay
         })?;
         Ok(())
@@ -104,11 +105,14 @@ impl Command for ExpireConnect {
     fn decide(&self, draft: &mut Draft<'_>, ctx: &Ctx) -> Result<(), Stop<Refusal>> {
         let needs = departure_needs(self.room, self.participant);
         let (room, stay) = stay_of(draft, self.room, self.participant, needs)?;
-        if ctx.now < stay.joined_at + ctx.settings.connect_timeout {
-            return Err(Refusal::illegal(stay.connection.word(), "connect_timeout").into());
+        let timer = connect_timer(stay.id);
+        match lapses_later(ctx, &stay, ConnectionInput::ConnectTimeout)? {
+            Some(lapses_at) => Ok(draft.schedule(timer, lapses_at, self.clone())?),
+            None => {
+                let (input, reason) = (ConnectionInput::ConnectTimeout, LeaveReason::JoinFailed);
+                depart(draft, ctx, &room, stay, input, reason)
+            }
         }
-        let (input, reason) = (ConnectionInput::ConnectTimeout, LeaveReason::JoinFailed);
-        depart(draft, ctx, &room, stay, input, reason)
     }
 }
 
@@ -119,13 +123,25 @@ impl Command for ExpireReconnect {
     fn decide(&self, draft: &mut Draft<'_>, ctx: &Ctx) -> Result<(), Stop<Refusal>> {
         let needs = departure_needs(self.room, self.participant);
         let (room, stay) = stay_of(draft, self.room, self.participant, needs)?;
-        let is_early = |lost_at| ctx.now < lost_at + ctx.settings.reconnect_grace;
-        if stay.lost_at.is_some_and(is_early) {
-            return Err(Refusal::illegal(stay.connection.word(), "reconnect_timeout").into());
+        let timer = reconnect_timer(stay.id);
+        match lapses_later(ctx, &stay, ConnectionInput::ReconnectTimeout)? {
+            Some(lapses_at) => Ok(draft.schedule(timer, lapses_at, self.clone())?),
+            None => {
+                let input = ConnectionInput::ReconnectTimeout;
+                depart(draft, ctx, &room, stay, input, LeaveReason::ConnectionTimeout)
+            }
         }
-        let (input, reason) = (ConnectionInput::ReconnectTimeout, LeaveReason::ConnectionTimeout);
-        depart(draft, ctx, &room, stay, input, reason)
     }
+}
+
+/// When a stay that is said to have lapsed really does, if that is still to come.
+fn lapses_later(
+    ctx: &Ctx,
+    stay: &Participant,
+    input: ConnectionInput,
+) -> Result<Option<Timestamp>, Refusal> {
+    stay.connection.next(input)?;
+    Ok(stay.lapses_at.filter(|lapses_at| ctx.now < *lapses_at))
 }
 
 /// A stay that is open, and its room.
@@ -183,12 +199,11 @@ fn lose(
         return Ok(());
     }
     let connection = stay.connection.next(ConnectionInput::LegLost)?;
-    draft.schedule(
-        reconnect_timer(participant),
-        ctx.now + ctx.settings.reconnect_grace,
-        ExpireReconnect { room, participant },
-    )?;
-    draft.put(Participant { connection, lost_at: Some(ctx.now), ..stay })?;
+    let lapses_at = ctx.now + ctx.settings.reconnect_grace;
+    let expire = ExpireReconnect { room, participant };
+    draft.schedule(reconnect_timer(participant), lapses_at, expire)?;
+    let (lost_at, lapses_at) = (Some(ctx.now), Some(lapses_at));
+    draft.put(Participant { connection, lost_at, lapses_at, ..stay })?;
     draft.emit(Event::Reconnecting { room, participant });
     Ok(())
 }

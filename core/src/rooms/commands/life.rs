@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::about_room;
 use super::standing::{Standing, open_room};
-use crate::engine::{Command, Ctx, Invalid, Sweeper, TimerKey};
+use crate::engine::{Command, Ctx, Invalid, Sweeper, Timer, TimerKey};
 use crate::identity::{User, UserId};
 use crate::permissions::Permission;
 use crate::record::Stored as _;
@@ -57,13 +57,11 @@ impl Command for Create {
         let capacity = self.max_participants.unwrap_or(ctx.settings.max_participants);
         Invalid::range("max_participants", capacity.into(), 2, CAPACITY_MAX.into())
             .map_err(Refusal::from)?;
-        draft.need([
-            User::share(owner),
-            Room::own(room),
-            HandQueue::own(room),
-            Occupancy::own(room),
-            empty_timer(room).own(),
-        ])?;
+        draft.need([User::share(owner)])?;
+        draft.fresh::<Room>(room);
+        draft.fresh::<HandQueue>(room);
+        draft.fresh::<Occupancy>(room);
+        draft.fresh::<Timer>(empty_timer(room).into());
 
         draft.get::<User>(owner)?.ok_or(Refusal::NotAPerson)?;
         draft.put(Room {
@@ -275,6 +273,7 @@ impl Command for MarkLeft {
                 hand_seq: None,
                 connection: ConnectionState::Left,
                 lost_at: None,
+                lapses_at: None,
                 left_at: Some(ctx.now),
                 leave_reason: Some(reason),
                 ..stay

@@ -94,8 +94,9 @@ pub(super) fn oneself(
     draft.need(needs.into_iter().chain(more))?;
     let room = open_room(draft, room)?;
     let own = draft.get::<Participant>(participant)?.filter(|it| it.is_in(&room));
-    match own {
-        Some(own) if ctx.actor.user().is_none_or(|user| user == own.user_id) => Ok((room, own)),
-        Some(_) | None => Err(Refusal::NotYours.into()),
+    let own = own.ok_or(Refusal::NotHere)?;
+    match ctx.actor.user().is_none_or(|user| user == own.user_id) {
+        true => Ok((room, own)),
+        false => Err(Refusal::NotYours.into()),
     }
 }

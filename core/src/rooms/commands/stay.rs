@@ -6,7 +6,7 @@ use super::about_participant;
 use super::leg::{ExpireConnect, connect_timer, reconnect_timer};
 use super::life::{ExpireDeparted, ExpireEmpty, departure_timer, empty_timer};
 use super::standing::oneself;
-use crate::engine::{Command, Ctx};
+use crate::engine::{Command, Ctx, Timer};
 use crate::identity::{User, UserId, UserKind};
 use crate::record::Stored as _;
 use crate::rooms::{
@@ -36,16 +36,16 @@ impl Command for Join {
             Room::share(self.room),
             RoomBan::share((self.room, user)),
             Seat::own((self.room, user)),
-            Participant::own(id),
             Occupancy::own(self.room),
-            connect_timer(id).own(),
         ])?;
+        draft.fresh::<Participant>(id);
+        draft.fresh::<Timer>(connect_timer(id).into());
 
         let person = draft.get::<User>(user)?.ok_or(Refusal::NotAPerson)?;
         let room = draft.get::<Room>(self.room)?.ok_or(Refusal::NotFound)?;
         let is_banned = draft.get::<RoomBan>((self.room, user))?.is_some();
         if !is_banned && let Some(open) = open_stay(draft, &room, user)? {
-            return Ok(open.into());
+            return Ok(go_on(draft, ctx, open)?.into());
         }
         let role = role_of(&person, &room);
         let occupancy = draft.get::<Occupancy>(self.room)?.ok_or(Refusal::NotFound)?;
@@ -104,6 +104,30 @@ impl From<Participant> for Admitted {
     }
 }
 
+/// Gives a stay without a transport the time that a new one takes to come up: whoever is told that
+/// they are in shall not be thrown out a moment later. It can be had once, so that nobody holds a
+/// seat by asking for it again and again.
+fn go_on(draft: &mut Draft<'_>, ctx: &Ctx, stay: Participant) -> Result<Participant, Missing> {
+    let setup = ctx.settings.connect_timeout;
+    let most = match (stay.connection, stay.lost_at) {
+        (ConnectionState::Joining, _) => stay.joined_at + setup + setup,
+        (ConnectionState::Reconnecting, Some(lost_at)) => {
+            lost_at + ctx.settings.reconnect_grace + setup
+        }
+        (ConnectionState::Connected | ConnectionState::Reconnecting | ConnectionState::Left, _) => {
+            return Ok(stay);
+        }
+    };
+    let lapses_at = Some(most.min(ctx.now + setup)).max(stay.lapses_at);
+    if lapses_at == stay.lapses_at {
+        return Ok(stay);
+    }
+    // Its timer finds that the stay lapses later, and is set anew then.
+    let stay = Participant { lapses_at, ..stay };
+    draft.put(stay.clone())?;
+    Ok(stay)
+}
+
 /// The open stay of somebody in a room, if they have one.
 pub(super) fn open_stay(
     draft: &Draft<'_>,
@@ -153,6 +177,7 @@ pub(super) fn depart(
         hand_seq: None,
         connection,
         lost_at: None,
+        lapses_at: None,
         left_at: Some(ctx.now),
         leave_reason: Some(reason),
         removed_by: by,
@@ -227,6 +252,7 @@ fn new_stay(
         joined_at: ctx.now,
         connected_at: None,
         lost_at: None,
+        lapses_at: Some(ctx.now + ctx.settings.connect_timeout),
         left_at: None,
         leave_reason: None,
         removed_by: None,

@@ -108,7 +108,10 @@ impl Scene {
         tasks.spawn(host::drive(parlor.clone()));
         let (following, listening) = (bridge.clone(), bridge.clone());
         tasks.spawn(async move { drop(following.follow().await) });
-        tasks.spawn(async move { listening.listen(|_speaking| {}).await });
+        tasks.spawn(async move {
+            let moment = || tokio::time::sleep(Duration::from_millis(50));
+            listening.listen(|_speaking| {}, moment).await;
+        });
 
         let mut actors = Vec::new();
         for n in 0..self.speakers + self.listeners {
