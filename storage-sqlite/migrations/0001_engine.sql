@@ -8,16 +8,18 @@
 CREATE TABLE outbox (
     -- The feed: everything that has happened, in the order in which it was committed. An event is
     -- written in the transaction that made it true. Old events may be deleted; none is changed.
-    position INTEGER NOT NULL PRIMARY KEY, -- one more than the last, which is why that one stays
-    id       BLOB    NOT NULL, -- consumers deduplicate by it
-    at       INTEGER NOT NULL, -- when it was decided
-    name     TEXT    NOT NULL, -- such as rooms.joined
-    actor    TEXT    NOT NULL, -- who made it happen
-    event    TEXT    NOT NULL, -- name and data
-    CONSTRAINT outbox_id_is_uuid    CHECK (length(id) = 16),
-    CONSTRAINT outbox_name_is_short CHECK (octet_length(name) BETWEEN 1 AND 100),
-    CONSTRAINT outbox_actor_is_json CHECK (json_valid(actor)),
-    CONSTRAINT outbox_event_is_json CHECK (json_valid(event))
+    position   INTEGER NOT NULL PRIMARY KEY, -- one more than the last, which is why that one stays
+    id         BLOB    NOT NULL, -- consumers deduplicate by it
+    at         INTEGER NOT NULL, -- when it was decided
+    name       TEXT    NOT NULL, -- such as rooms.joined
+    user_id    BLOB,             -- who made it happen, if it was a person
+    session_id BLOB,             -- by which of their sign-ins
+    cause      BLOB,             -- the event a policy reacted to, if it was one
+    event      TEXT    NOT NULL, -- name and data
+    CONSTRAINT outbox_id_is_uuid     CHECK (length(id) = 16),
+    CONSTRAINT outbox_name_is_short  CHECK (octet_length(name) BETWEEN 1 AND 100),
+    CONSTRAINT outbox_actor_is_whole CHECK ((user_id IS NULL) = (session_id IS NULL)),
+    CONSTRAINT outbox_event_is_json  CHECK (json_valid(event))
 ) STRICT;
 
 -- What has happened cannot be made to have happened otherwise.

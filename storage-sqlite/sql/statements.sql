@@ -5,8 +5,8 @@
 -- before has `AND (the sorting columns) > (…)`, or `<` when it is descending.
 
 -- The feed.
-INSERT INTO outbox (id, at, name, actor, event) VALUES (?1, ?2, ?3, ?4, ?5);
-SELECT position, id, at, name, actor, event FROM outbox WHERE position > ?1 ORDER BY position LIMIT ?2;
+INSERT INTO outbox (id, at, name, user_id, session_id, cause, event) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7);
+SELECT position, id, at, name, user_id, session_id, cause, event FROM outbox WHERE position > ?1 ORDER BY position LIMIT ?2;
 SELECT position, id FROM outbox ORDER BY position DESC LIMIT 1;
 
 -- Rows of app_user.

@@ -119,7 +119,7 @@ fn foreign_keys_point_at_tables_that_are_written_before() {
 fn events_are_never_changed() {
     let (_directory, db) = database();
     db.execute_batch(
-        "INSERT INTO outbox (id, at, name, actor, event) VALUES (zeroblob(16), 0, 'x', '{}', '{}')",
+        "INSERT INTO outbox (id, at, name, event) VALUES (zeroblob(16), 0, 'x', '{}')",
     )
     .unwrap();
     let error = db.execute("UPDATE outbox SET name = 'y'", []).unwrap_err();
@@ -129,8 +129,8 @@ fn events_are_never_changed() {
 #[test]
 fn the_last_event_stays_so_that_no_position_is_used_twice() {
     let (_directory, db) = database();
-    let append = "INSERT INTO outbox (id, at, name, actor, event) \
-                  VALUES (zeroblob(16), 0, 'x', '{}', '{}')";
+    let append = "INSERT INTO outbox (id, at, name, event) \
+                  VALUES (zeroblob(16), 0, 'x', '{}')";
     db.execute(append, []).unwrap();
     db.execute(append, []).unwrap();
     let error = db.execute("DELETE FROM outbox", []).unwrap_err();

@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Actor, AnyEvent, EventId};
+use crate::identity::{AuthSessionId, UserId};
 use crate::record::{Column, ColumnDef, Corrupt, Json, Kind, TableDef, Timestamp, Value};
 
 /// Where an event stands in the feed: later ones are larger. Gaps mean nothing.
@@ -59,7 +60,9 @@ pub const OUTBOX: &TableDef = &TableDef::new(
         column("id", Kind::Uuid),
         column("at", Kind::Time),
         column("name", Kind::Text),
-        column("actor", Kind::Json),
+        optional("user_id", Kind::Uuid),
+        optional("session_id", Kind::Uuid),
+        optional("cause", Kind::Uuid),
         column("event", Kind::Json),
     ],
     &[],
@@ -70,14 +73,24 @@ const fn column(name: &'static str, kind: Kind) -> ColumnDef {
     ColumnDef { name, kind, optional: false }
 }
 
+const fn optional(name: &'static str, kind: Kind) -> ColumnDef {
+    ColumnDef { name, kind, optional: true }
+}
+
 impl Emitted {
     /// The columns of [`OUTBOX`] beside the position.
     pub fn values(&self) -> Vec<Value> {
+        let (user, session, cause) = match self.actor {
+            Actor::User { user, session } => (Some(user), Some(session), None),
+            Actor::System { cause } => (None, None, cause),
+        };
         vec![
             self.id.encode(),
             self.at.encode(),
             Value::Text(self.event.name().into()),
-            json(&self.actor),
+            user.encode(),
+            session.encode(),
+            cause.encode(),
             json(&self.event),
         ]
     }
@@ -93,7 +106,15 @@ impl Envelope {
         let (position, id, at) =
             (Position::decode(next()?)?, EventId::decode(next()?)?, Timestamp::decode(next()?)?);
         let _name = next()?;
-        let (Json(actor), Json(event)) = (Json::decode(next()?)?, Json::decode(next()?)?);
+        let user = Option::<UserId>::decode(next()?)?;
+        let session = Option::<AuthSessionId>::decode(next()?)?;
+        let cause = Option::<EventId>::decode(next()?)?;
+        let actor = match (user, session) {
+            (Some(user), Some(session)) => Actor::User { user, session },
+            (None, None) => Actor::System { cause },
+            _ => return Err(Corrupt { what: "outbox", why: "half an actor".into() }),
+        };
+        let Json(event) = Json::decode(next()?)?;
         Ok(Self { position, emitted: Emitted { id, at, actor, event } })
     }
 }
