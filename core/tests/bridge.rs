@@ -1,0 +1,286 @@
+//! The bridge between the domain and a media engine, with an engine that only records.
+#![cfg(feature = "conformance")]
+#![expect(clippy::unwrap_used, reason = "what a test cannot go on without may panic")]
+
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn, ready};
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+
+use async_trait::async_trait;
+use futures_util::future::join;
+use parlor_core::conformance::{SeededEntropy, World, block_on};
+use parlor_core::engine::{Parlor, Settings};
+use parlor_core::events::{Actor, Envelope, Position};
+use parlor_core::media::{
+    Bridge, CloseReason, Connect, LegId, MediaBackend, MediaError, MediaEvent, Refused, Rights,
+    SdpAnswer, SdpOffer,
+};
+use parlor_core::rooms::{
+    Close, ConnectionState, Kick, LegConnected, Mute, Participant, ParticipantId, RoomId, StageMode,
+};
+use parlor_core::storage::{MemoryStore, Query, Store, StoreError, Work};
+use parlor_core::tables::Row;
+
+const GOOD: &str = "good";
+const BAD: &str = "bad";
+
+/// An engine that records what it is asked, takes good offers only, and reports what it is given.
+#[derive(Default)]
+struct Engine {
+    asked: Mutex<Vec<Asked>>,
+    reports: Mutex<VecDeque<MediaEvent>>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Asked {
+    Connect(LegId, Rights),
+    Rights(LegId, Rights),
+    Disconnect(LegId),
+}
+
+#[async_trait]
+impl MediaBackend for Engine {
+    async fn connect(&self, request: Connect) -> Result<SdpAnswer, MediaError> {
+        let is_good = request.offer.0 == GOOD;
+        if is_good {
+            self.asked.lock().unwrap().push(Asked::Connect(request.leg, request.rights));
+        }
+        others_first().await;
+        match is_good {
+            true => Ok(SdpAnswer(String::new())),
+            false => Err(Refused::Unusable("as planned".into()).into()),
+        }
+    }
+
+    async fn renegotiate(&self, _: LegId, _: SdpOffer) -> Result<SdpAnswer, MediaError> {
+        Err(MediaError::NoSuchLeg)
+    }
+
+    async fn set_rights(&self, leg: LegId, rights: Rights) -> Result<(), MediaError> {
+        self.asked.lock().unwrap().push(Asked::Rights(leg, rights));
+        Ok(())
+    }
+
+    async fn disconnect(&self, leg: LegId) -> Result<(), MediaError> {
+        self.asked.lock().unwrap().push(Asked::Disconnect(leg));
+        Ok(())
+    }
+
+    async fn next_event(&self) -> Option<MediaEvent> {
+        self.reports.lock().unwrap().pop_front()
+    }
+}
+
+/// Lets whatever else is under way go on.
+async fn others_first() {
+    let mut is_first = true;
+    poll_fn(|cx| {
+        if !std::mem::take(&mut is_first) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// Runs something as far as it goes at once, and gives it up then.
+fn once(future: impl Future) {
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(pin!(future).poll(&mut cx).is_pending());
+}
+
+struct Evening {
+    world: World<MemoryStore>,
+    engine: Arc<Engine>,
+    bridge: Bridge,
+    host: Actor,
+    guest: Actor,
+    room: RoomId,
+    stay: ParticipantId,
+}
+
+/// A room with an open floor, its host and a guest, neither of whom is connected.
+fn evening() -> Evening {
+    let world = World::new(MemoryStore::new());
+    let (host, guest) = (world.guest("Host"), world.guest("Guest"));
+    let room = world.room(host, StageMode::OpenFloor, 10);
+    world.join(host, room).unwrap();
+    let stay = world.join(guest, room).unwrap().participant;
+    let engine = Arc::new(Engine::default());
+    let bridge = Bridge::new(world.parlor.clone(), engine.clone());
+    Evening { world, engine, bridge, host, guest, room, stay }
+}
+
+impl Evening {
+    fn offer(&self, sdp: &str) -> Option<LegId> {
+        let offer = SdpOffer(sdp.into());
+        block_on(self.bridge.connect(self.guest, self.room, offer)).ok().map(|(leg, _)| leg)
+    }
+
+    /// Everything that the engine has been asked since the last look.
+    fn asked(&self) -> Vec<Asked> {
+        std::mem::take(&mut self.engine.asked.lock().unwrap())
+    }
+
+    fn up(&self, leg: LegId) -> MediaEvent {
+        MediaEvent::Connected { leg, room: self.room, participant: self.stay, n: 1 }
+    }
+
+    fn guest_row(&self) -> Participant {
+        self.world.held::<Participant>(self.stay).unwrap()
+    }
+}
+
+const HEARD: Rights = Rights { send_microphone: true, hear: true };
+const SILENT: Rights = Rights { send_microphone: false, hear: true };
+
+#[test]
+fn a_mute_reaches_the_leg_and_a_kick_ends_it() {
+    let it = evening();
+    let leg = it.offer(GOOD).unwrap();
+    assert_eq!(it.asked(), [Asked::Connect(leg, HEARD), Asked::Rights(leg, HEARD)]);
+
+    let (room, participant) = (it.room, it.stay);
+    block_on(it.world.parlor.execute(it.host, Mute { room, participant })).unwrap();
+    once(it.bridge.follow());
+    assert_eq!(it.asked(), [Asked::Rights(leg, SILENT)]);
+
+    block_on(it.world.parlor.execute(it.host, Kick { room, participant })).unwrap();
+    once(it.bridge.follow());
+    assert_eq!(it.asked(), [Asked::Disconnect(leg)]);
+}
+
+#[test]
+fn bad_offers_at_once_do_not_take_a_leg_that_stands_off_the_books() {
+    let it = evening();
+    let leg = it.offer(GOOD).unwrap();
+    let bad = || it.bridge.connect(it.guest, it.room, SdpOffer(BAD.into()));
+    let (a, b) = block_on(join(bad(), bad()));
+    assert!(a.is_err() && b.is_err());
+    it.asked();
+
+    let (room, participant) = (it.room, it.stay);
+    block_on(it.world.parlor.execute(it.host, Mute { room, participant })).unwrap();
+    once(it.bridge.follow());
+    assert_eq!(it.asked(), [Asked::Rights(leg, SILENT)]);
+}
+
+#[test]
+fn a_client_that_hangs_up_while_it_is_answered_can_still_be_muted() {
+    let it = evening();
+    once(it.bridge.connect(it.guest, it.room, SdpOffer(GOOD.into())));
+    let [Asked::Connect(leg, _)] = it.asked()[..] else { panic!("the engine has no leg") };
+    let (room, participant) = (it.room, it.stay);
+    block_on(it.world.parlor.execute(it.host, Mute { room, participant })).unwrap();
+    once(it.bridge.follow());
+    assert_eq!(it.asked(), [Asked::Rights(leg, SILENT)]);
+}
+
+#[test]
+fn a_closed_room_falls_silent_before_its_stays_are_marked() {
+    let it = evening();
+    let leg = it.offer(GOOD).unwrap();
+    it.asked();
+    let mut follow = Box::pin(it.bridge.follow());
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(follow.as_mut().poll(&mut cx).is_pending());
+
+    block_on(it.world.parlor.execute(it.host, Close { room: it.room })).unwrap();
+    for _ in 0..4 {
+        assert!(follow.as_mut().poll(&mut cx).is_pending());
+    }
+    assert!(it.asked().contains(&Asked::Disconnect(leg)));
+    assert_ne!(it.guest_row().connection, ConnectionState::Left);
+}
+
+#[test]
+fn a_start_after_a_crash_marks_legs_as_lost_and_ends_though_a_room_was_half_closed() {
+    let it = evening();
+    let (room, participant, leg) = (it.room, it.stay, LegId(parlor_core::Uuid::from_u128(7)));
+    let connected = LegConnected { room, participant, leg };
+    block_on(it.world.parlor.execute(Actor::HOST, connected.clone())).unwrap();
+    assert_eq!(block_on(it.bridge.recover()).unwrap(), 1);
+    assert_eq!(it.guest_row().connection, ConnectionState::Reconnecting);
+
+    block_on(it.world.parlor.execute(Actor::HOST, connected)).unwrap();
+    block_on(it.world.parlor.execute(it.host, Close { room })).unwrap();
+    assert_eq!(block_on(it.bridge.recover()).unwrap(), 1);
+    it.world.drive();
+    assert_eq!(it.guest_row().connection, ConnectionState::Left);
+}
+
+/// A store that is busy for a while.
+struct Busy {
+    store: Arc<MemoryStore>,
+    times: AtomicUsize,
+}
+
+#[async_trait]
+impl Store for Busy {
+    async fn submit(&self, work: Work) -> Result<(), StoreError> {
+        let left = |times: usize| times.checked_sub(1);
+        match self.times.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left) {
+            Ok(_) => Err(StoreError::Busy { waiting: 1 }),
+            Err(_) => self.store.submit(work).await,
+        }
+    }
+
+    async fn select(&self, query: &Query) -> Result<Vec<Row>, StoreError> {
+        self.store.select(query).await
+    }
+
+    async fn events(&self, after: Position, limit: usize) -> Result<Vec<Envelope>, StoreError> {
+        self.store.events(after, limit).await
+    }
+
+    async fn wait(&self, after: Position) -> Result<(), StoreError> {
+        self.store.wait(after).await
+    }
+}
+
+#[test]
+fn a_report_that_the_store_could_not_take_is_not_lost_and_keeps_its_place() {
+    let it = evening();
+    let leg = it.offer(GOOD).unwrap();
+    let closed = MediaEvent::Closed {
+        leg,
+        room: it.room,
+        participant: it.stay,
+        reason: CloseReason::ClosedByPeer,
+    };
+    it.engine.reports.lock().unwrap().extend([it.up(leg), it.up(leg), closed]);
+    let busy = Busy { store: it.world.store.clone(), times: AtomicUsize::new(5) };
+    let (clock, entropy) = (it.world.clock.clone(), SeededEntropy::new(5));
+    let parlor = Parlor::with_settings(Arc::new(busy), clock, entropy, Settings::default());
+    let bridge = Bridge::new(parlor, it.engine.clone());
+    let pauses = AtomicUsize::new(0);
+
+    block_on(bridge.listen(
+        |_| panic!("nothing here is live"),
+        || {
+            pauses.fetch_add(1, Ordering::Relaxed);
+            ready(())
+        },
+    ));
+
+    assert_eq!(pauses.into_inner(), 5);
+    let told = [it.world.count("rooms.joined"), it.world.count("rooms.reconnecting")];
+    assert_eq!(told, [1, 1]);
+    assert_eq!(it.guest_row().connection, ConnectionState::Reconnecting);
+}
+
+#[test]
+fn a_leg_that_comes_up_for_a_stay_that_is_over_is_ended() {
+    let it = evening();
+    let leg = it.offer(GOOD).unwrap();
+    let (room, participant) = (it.room, it.stay);
+    block_on(it.world.parlor.execute(it.host, Kick { room, participant })).unwrap();
+    it.asked();
+    it.engine.reports.lock().unwrap().push_back(it.up(leg));
+    block_on(it.bridge.listen(|_| {}, || ready(())));
+    assert_eq!(it.asked(), [Asked::Disconnect(leg)]);
+}
