@@ -108,9 +108,17 @@ impl<'a> Draft<'a> {
     /// # Errors
     /// [`Missing`] when it was not asked for, or is absent and its guard is not held.
     pub fn get<R: Stored>(&self, key: R::Key) -> Result<Option<R>, Missing> {
+        Ok(self.look::<R>(key)?.cloned())
+    }
+
+    /// As [`get`](Self::get), without a copy, for as long as nothing is written.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn look<R: Stored>(&self, key: R::Key) -> Result<Option<&R>, Missing> {
         let key = R::wrap_key(key);
         match self.row(&key)? {
-            Some(row) => Ok(R::from_row(row).cloned()),
+            Some(row) => Ok(R::from_row(row)),
             None => {
                 key.guard().map_or(Ok(()), |guard| self.require(guard, Lock::Share))?;
                 Ok(None)

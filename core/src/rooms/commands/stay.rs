@@ -41,22 +41,23 @@ impl Command for Join {
         draft.fresh::<Participant>(id);
         draft.fresh::<Timer>(connect_timer(id).into());
 
-        let person = draft.get::<User>(user)?.ok_or(Refusal::NotAPerson)?;
-        let room = draft.get::<Room>(self.room)?.ok_or(Refusal::NotFound)?;
-        let is_banned = draft.get::<RoomBan>((self.room, user))?.is_some();
-        if !is_banned && let Some(open) = open_stay(draft, &room, user)? {
-            return Ok(go_on(draft, ctx, open)?.into());
+        let person = draft.look::<User>(user)?.ok_or(Refusal::NotAPerson)?;
+        let room = draft.look::<Room>(self.room)?.ok_or(Refusal::NotFound)?;
+        let is_banned = draft.look::<RoomBan>((self.room, user))?.is_some();
+        if !is_banned && let Some(open) = open_stay(draft, room, user)? {
+            return Ok(Admitted::of(&go_on(draft, ctx, open)?));
         }
-        let role = role_of(&person, &room);
+        let role = role_of(person, room);
         let occupancy = draft.get::<Occupancy>(self.room)?.ok_or(Refusal::NotFound)?;
-        admit(&room, role, is_banned, occupancy.reserved)?;
+        admit(room, role, is_banned, occupancy.reserved)?;
 
-        let mut stay = new_stay(id, ctx, &person, &room, role);
+        let (epoch, is_moderated) = (room.epoch, room.stage_mode == StageMode::Moderated);
+        let mut stay = new_stay(id, ctx, person, room, role);
         let awaits = |seat: &Seat| seat.participant_id.is_none() && room.is_current(seat.epoch);
-        if draft.get::<Seat>((self.room, user))?.is_some_and(|seat| awaits(&seat)) {
+        if draft.look::<Seat>((self.room, user))?.is_some_and(awaits) {
             stay.mic = stay.mic.next(MicInput::Lock)?;
         }
-        if room.stage_mode == StageMode::Moderated && stay.stage == StageState::Speaker {
+        if is_moderated && stay.stage == StageState::Speaker {
             draft.need([HandQueue::own(self.room)])?;
             let queue = draft.get::<HandQueue>(self.room)?.ok_or(Refusal::NotFound)?;
             draft.put(HandQueue { speakers: queue.speakers + 1, ..queue })?;
@@ -65,7 +66,7 @@ impl Command for Join {
             room_id: self.room,
             user_id: user,
             participant_id: Some(id),
-            epoch: room.epoch,
+            epoch,
             role,
         })?;
         draft.put(Occupancy { reserved: occupancy.reserved + 1, ..occupancy })?;
@@ -75,7 +76,7 @@ impl Command for Join {
             ExpireConnect { room: self.room, participant: id },
         )?;
         draft.emit(Event::Joining { room: self.room, participant: id, user });
-        let admitted = Admitted::from(stay.clone());
+        let admitted = Admitted::of(&stay);
         draft.put(stay)?;
         Ok(admitted)
     }
@@ -98,9 +99,9 @@ impl Command for Leave {
     }
 }
 
-impl From<Participant> for Admitted {
-    fn from(row: Participant) -> Self {
-        Self { participant: row.id, role: row.role, stage: row.stage, mic: row.mic }
+impl Admitted {
+    fn of(stay: &Participant) -> Self {
+        Self { participant: stay.id, role: stay.role, stage: stay.stage, mic: stay.mic }
     }
 }
 
