@@ -63,6 +63,8 @@ async fn come(parlor: &Parlor, room: RoomId, name: &str) -> Option<(UserId, Stri
 }
 
 #[test]
+// Not a test by itself: the other one starts this binary again to run it, and kills that process. Run
+// with the others it would return at once, and seem to have shown something.
 #[ignore = "the child of the other test; it runs until it is killed"]
 fn child() {
     let var = |name: &str| std::env::var(name).ok();
