@@ -276,7 +276,7 @@ fn stay(
         joined_at: at,
         connected_at: Some(at),
         lost_at: None,
-        lapses_at: None,
+        lapses_at: Timestamp::NEVER,
         left_at: None,
         leave_reason: None,
         removed_by: None,

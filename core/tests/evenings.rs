@@ -14,12 +14,12 @@ use parlor_core::engine::{AnyCommand, Clock as _, Error, Parlor, Settings, Sweep
 use parlor_core::events::Actor;
 use parlor_core::media::LegId;
 use parlor_core::rooms::{
-    AcceptInvite, Admitted, Ban, Close, ConnectionState, DeclineInvite, ExpireConnect,
-    ExpireDeparted, ExpireEmpty, ExpireInvite, ExpireReconnect, GrantFloor, HandQueue,
-    InviteToSpeak, Join, Kick, Leave, LeaveReason, LegClosed, LegConnected, LegLost, LiftBan, Lock,
-    LockMic, LowerHand, MicState, MoveToAudience, Mute, Occupancy, Participant, ParticipantId,
-    RaiseHand, RefreshListing, Room, RoomBan, RoomCloseReason, RoomId, RoomListing, RoomRole,
-    RoomStatus, Seat, SetSelfMute, StageMode, StageState, StepDown, Unlock, UnlockMic,
+    AcceptInvite, Admitted, Ban, Close, ConnectionState, DeclineInvite, ExpireDeparted,
+    ExpireEmpty, ExpireInvite, GrantFloor, HandQueue, InviteToSpeak, Join, Kick, Lapse, Leave,
+    LeaveReason, LegClosed, LegConnected, LegLost, LiftBan, Lock, LockMic, LowerHand, MicState,
+    MoveToAudience, Mute, Occupancy, Participant, ParticipantId, RaiseHand, RefreshListing, Room,
+    RoomBan, RoomCloseReason, RoomId, RoomListing, RoomRole, RoomStatus, Seat, SetSelfMute,
+    StageMode, StageState, StepDown, Unlock, UnlockMic,
 };
 use parlor_core::storage::MemoryStore;
 use proptest::prelude::*;
@@ -421,12 +421,11 @@ fn actor(stay: &Participant) -> Actor {
 }
 
 fn out_of_turn(n: u64, room: RoomId, participant: ParticipantId) -> AnyCommand {
-    match n % 6 {
-        0 => ExpireConnect { room, participant }.into(),
-        1 => ExpireReconnect { room, participant }.into(),
-        2 => ExpireInvite { room, participant }.into(),
-        3 => ExpireEmpty { room }.into(),
-        4 => ExpireDeparted { room }.into(),
+    match n % 5 {
+        0 => Lapse { room, participant }.into(),
+        1 => ExpireInvite { room, participant }.into(),
+        2 => ExpireEmpty { room }.into(),
+        3 => ExpireDeparted { room }.into(),
         _ => RefreshListing { room }.into(),
     }
 }

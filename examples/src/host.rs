@@ -8,6 +8,8 @@ use parlor_core::storage::{Store, StoreError};
 
 /// The longest time between two looks at what is due, should all news get lost.
 const IDLE_MAX: Duration = Duration::from_secs(1);
+/// The shortest, should something that is due not get done.
+const IDLE_MIN: Duration = Duration::from_millis(10);
 
 /// The time, by the machine's clock.
 pub fn clock() -> Timestamp {
@@ -48,7 +50,7 @@ async fn pass(parlor: &Parlor) -> Result<(), StoreError> {
     let head = parlor.head().await?;
     parlor.drive().await?;
     let idle = match parlor.next_deadline().await? {
-        Some(due_at) => due_at.since(parlor.now()).min(IDLE_MAX),
+        Some(due_at) => due_at.since(parlor.now()).clamp(IDLE_MIN, IDLE_MAX),
         None => IDLE_MAX,
     };
     match tokio::time::timeout(idle, parlor.wait(head)).await {

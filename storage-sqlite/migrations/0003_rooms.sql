@@ -73,7 +73,8 @@ CREATE TABLE participant (
     joined_at    INTEGER NOT NULL,
     connected_at INTEGER,          -- when their first leg came up
     lost_at      INTEGER,          -- when their leg was lost, while it is
-    lapses_at    INTEGER,          -- when the stay ends unless a leg comes up, while none is
+    lapses_at    INTEGER NOT NULL, -- when the stay ends unless a leg comes up; the largest number while
+                                   -- one is
     left_at      INTEGER,
     leave_reason TEXT,
     removed_by   BLOB,             -- who sent them out
@@ -115,7 +116,7 @@ CREATE TABLE participant (
         (connection = 'reconnecting') = (lost_at IS NOT NULL)
     ),
     CONSTRAINT participant_lapses_while_not_connected CHECK (
-        lapses_at IS NULL OR connection = 'joining' OR connection = 'reconnecting'
+        lapses_at = 9223372036854775807 OR connection = 'joining' OR connection = 'reconnecting'
     ),
     CONSTRAINT participant_left_at_a_time        CHECK ((connection = 'left') = (left_at IS NOT NULL)),
     CONSTRAINT participant_left_for_a_reason     CHECK ((left_at IS NULL) = (leave_reason IS NULL)),
@@ -124,8 +125,8 @@ CREATE TABLE participant (
 
 -- Who is in a room, in the order in which they came.
 CREATE INDEX participant_open ON participant (room_id, epoch, id) WHERE left_at IS NULL;
--- Whose transport is up, anywhere.
-CREATE INDEX participant_connected ON participant (left_at, id) WHERE lapses_at IS NULL;
+-- Whose stay ends for want of a transport, the first to end first; then those whose is up.
+CREATE INDEX participant_lapsing ON participant (lapses_at, id) WHERE left_at IS NULL;
 
 CREATE TABLE seat (
     -- The claim of an identity on its one open stay in a room (I-R5). Void if of an older epoch.

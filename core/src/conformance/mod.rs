@@ -163,6 +163,7 @@ macro_rules! suite {
             cursors_that_are_forged_or_foreign_are_refused
 
             a_timer_fires_once_whoever_ticks
+            a_stay_lapses_once_whoever_ticks
             a_timer_that_was_moved_or_taken_back_does_not_fire
             a_timer_whose_command_is_refused_is_gone
             the_next_deadline_is_that_of_the_first_timer

@@ -156,7 +156,7 @@ fn stays(
         joined_at: EARLY,
         connected_at: None,
         lost_at: None,
-        lapses_at: full.then_some(EARLY),
+        lapses_at: if full { EARLY } else { Timestamp::NEVER },
         left_at: None,
         leave_reason: None,
         removed_by: None,
@@ -171,7 +171,7 @@ fn stays(
         leg_id: Some(LegId(Uuid::max())),
         connected_at: Some(EARLY),
         lost_at: Some(LATE),
-        lapses_at: Some(LATE),
+        lapses_at: LATE,
         ..stay.clone()
     };
     let over = Participant {
@@ -179,7 +179,7 @@ fn stays(
         user_id: other,
         connection: ConnectionState::Left,
         connected_at: Some(EARLY),
-        lapses_at: None,
+        lapses_at: Timestamp::NEVER,
         left_at: Some(LATE),
         leave_reason: Some(LeaveReason::ConnectionTimeout),
         removed_by: Some(user_id),

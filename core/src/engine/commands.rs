@@ -36,8 +36,7 @@ crate::commands! {
 
     "rooms.expire_empty" => internal ExpireEmpty(rooms::ExpireEmpty),
     "rooms.expire_departed" => internal ExpireDeparted(rooms::ExpireDeparted),
-    "rooms.expire_connect" => internal ExpireConnect(rooms::ExpireConnect),
-    "rooms.expire_reconnect" => internal ExpireReconnect(rooms::ExpireReconnect),
+    "rooms.lapse" => internal Lapse(rooms::Lapse),
     "rooms.expire_invite" => internal ExpireInvite(rooms::ExpireInvite),
     "rooms.mark_left" => internal MarkLeft(rooms::MarkLeft),
     "rooms.leg_connected" => internal LegConnected(rooms::LegConnected),

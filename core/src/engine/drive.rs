@@ -6,13 +6,14 @@ use serde::{Deserialize, Serialize};
 use super::feed::AdvanceCursor;
 use super::sweep::FinishSweep;
 use super::{
-    AnyRefusal, Command, Ctx, Error, FeedCursor, Idempotency, IdempotencyKey, POLICIES, Parlor,
-    Policy, Reaction, SWEEPERS, Scheduled, Sweep, Sweeper, Timer,
+    AnyRefusal, Command, Ctx, DEADLINES, Deadline, Error, FeedCursor, Idempotency, IdempotencyKey,
+    POLICIES, Parlor, Policy, Reaction, SWEEPERS, Scheduled, Sweep, Sweeper, Timer,
 };
 use crate::Uuid;
 use crate::events::{Actor, Envelope, Position};
 use crate::record::{Json, Stored as _, Timestamp};
-use crate::storage::{Draft, NamedQuery, Select, Stop, StoreError};
+use crate::storage::{Draft, NamedQuery, Query, Select, Stop, StoreError};
+use crate::tables::Row;
 
 /// How many events a policy reads, timers fire or sweeps are looked at in one go.
 const PAGE: u32 = 256;
@@ -22,7 +23,7 @@ const PAGE: u32 = 256;
 pub struct Driven {
     /// Events that policies dealt with.
     pub events: usize,
-    /// Timers that fired.
+    /// Timers that fired, and rows whose deadline had come.
     pub timers: usize,
     /// Pages that sweeps dealt with.
     pub pages: usize,
@@ -58,25 +59,37 @@ impl Parlor {
         }
     }
 
-    /// Fires the timers that are due, each exactly once, whichever process they were set by.
-    /// Returns how many did.
+    /// Fires the timers that are due, each exactly once, whichever process they were set by, and
+    /// deals with rows whose [`Deadline`] has come. Returns how many there were.
     ///
     /// # Errors
     /// [`StoreError`]
     pub async fn tick(&self, now: Timestamp) -> Result<usize, StoreError> {
         let page = self.select(&due_timers(now)).await?;
         let fired = page.rows.into_iter().map(|timer| self.fire(timer, now));
-        let fired = join_all(fired).await.into_iter().collect::<Result<Vec<bool>, _>>()?;
+        let mut fired = join_all(fired).await.into_iter().collect::<Result<Vec<bool>, _>>()?;
+        for deadline in DEADLINES {
+            let due = Query { limit: PAGE, ..(deadline.due)(now) };
+            let rows = self.store().select(&due).await?;
+            let met = rows.iter().map(|row| self.meet(deadline, row, now));
+            fired.extend(join_all(met).await.into_iter().collect::<Result<Vec<bool>, _>>()?);
+        }
         Ok(fired.into_iter().filter(|fired| *fired).count())
     }
 
-    /// When the next timer is due.
+    /// When the next timer is due, or the next row's [`Deadline`].
     ///
     /// # Errors
     /// [`StoreError`]
     pub async fn next_deadline(&self) -> Result<Option<Timestamp>, StoreError> {
-        let page = self.select(&due_timers(Timestamp(i64::MAX)).limit(1)).await?;
-        Ok(page.rows.first().map(|timer| timer.due_at))
+        let page = self.select(&due_timers(Timestamp::NEVER).limit(1)).await?;
+        let mut next = page.rows.first().map_or(Timestamp::NEVER, |timer| timer.due_at);
+        for deadline in DEADLINES {
+            let first = Query { limit: 1, ..(deadline.due)(Timestamp::NEVER) };
+            let rows = self.store().select(&first).await?;
+            next = rows.first().map_or(next, |row| next.min((deadline.at)(row)));
+        }
+        Ok(Some(next).filter(|next| *next < Timestamp::NEVER))
     }
 
     /// Has the policies deal with one page of the feed. Returns how many events they dealt with.
@@ -149,6 +162,31 @@ impl Parlor {
             Ok(()) | Err(Error::Refused(()) | Error::KeyReused) => Ok(()),
         }?;
         Ok(true)
+    }
+
+    /// Runs the command for a row whose time has come, at the time by which it was found so, as
+    /// with timers. One that cannot be carried out is found again, and logged again.
+    async fn meet(
+        &self,
+        deadline: &Deadline,
+        row: &Row,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let Some(command) = (deadline.command)(row) else { return Ok(false) };
+        let name = command.name();
+        let met = self.run_at(now, Actor::HOST, move |draft, ctx| command.decide(draft, ctx));
+        match met.await {
+            Ok(_) => Ok(true),
+            Err(Error::Store(error)) if !error.is_the_commands_own() => Err(error),
+            Err(Error::Store(error)) => {
+                tracing::error!(command = name, %error, "a deadline's command failed");
+                Ok(false)
+            }
+            Err(refused) => {
+                tracing::debug!(command = name, %refused, "a deadline's command was refused");
+                Ok(false)
+            }
+        }
     }
 
     /// Deletes a timer whose command cannot be carried out: it would come up for ever, and keep

@@ -7,6 +7,7 @@
 mod command;
 mod commands;
 mod ctx;
+mod deadline;
 mod drive;
 mod feed;
 mod idempotency;
@@ -20,6 +21,7 @@ mod timer;
 pub use command::{BadCommand, Command, from_json};
 pub use commands::AnyCommand;
 pub use ctx::{Clock, Ctx, Entropy};
+pub use deadline::{DEADLINES, Deadline};
 pub use drive::Driven;
 pub(crate) use drive::queries;
 pub use feed::FeedCursor;

@@ -8,7 +8,7 @@ use crate::storage::Need;
 crate::record! {
     /// A command that runs once its time has come, by whichever process gets to it.
     pub Timer in "timer" [
-        /// What kind of timer, such as `rooms.reconnect`.
+        /// What kind of timer, such as `rooms.departure`.
         name: String,
         /// What it is about.
         subject: Uuid,

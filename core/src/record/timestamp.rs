@@ -15,6 +15,9 @@ use time::format_description::well_known::Rfc3339;
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
+    /// Later than anything that happens.
+    pub const NEVER: Self = Self(i64::MAX);
+
     /// The instant `ms` milliseconds after the epoch.
     pub const fn from_millis(ms: i64) -> Self {
         Self(ms.saturating_mul(1_000))

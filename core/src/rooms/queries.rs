@@ -4,6 +4,7 @@ use super::{Occupancy, Participant, ParticipantId, Room, RoomBan, RoomId, RoomLi
 use crate::Uuid;
 use crate::col;
 use crate::identity::UserId;
+use crate::record::Timestamp;
 use crate::storage::{Filter, NamedQuery, Select};
 
 /// One room (Q-R2).
@@ -56,11 +57,20 @@ pub(super) fn open_up_to(room: RoomId, epoch: i64) -> Select<Participant> {
 /// Those whose transport is up, anywhere.
 pub(crate) fn connected() -> Select<Participant> {
     Select::new("rooms.connected")
-        .by("participant_connected")
-        .filter(col!(Participant.lapses_at).is_null())
+        .by("participant_lapsing")
         .filter(col!(Participant.left_at).is_null())
+        .filter(col!(Participant.lapses_at).is(Timestamp::NEVER))
         .order(col!(Participant.id))
         .limit(500)
+}
+
+/// Stays that end by a time unless a leg comes up, the first to end first.
+pub(super) fn lapsing(by: Timestamp) -> Select<Participant> {
+    Select::new("rooms.lapsing")
+        .by("participant_lapsing")
+        .filter(col!(Participant.left_at).is_null())
+        .filter(col!(Participant.lapses_at).at_most(by))
+        .order(col!(Participant.lapses_at))
 }
 
 /// Cards in the lobby, the fullest room first, the newest among equals (Q-R1).
@@ -100,6 +110,7 @@ pub(crate) fn all() -> Vec<NamedQuery> {
         present(room_id, 1).into(),
         open_up_to(room_id, 1).into(),
         connected().into(),
+        lapsing(Timestamp::default()).into(),
         discover().into(),
         search("any word").into(),
         bans(room_id).into(),

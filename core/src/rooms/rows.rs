@@ -146,8 +146,8 @@ crate::record! {
         connected_at: Option<Timestamp>,
         /// When their leg was lost, while it is.
         lost_at: Option<Timestamp>,
-        /// When the stay ends unless a leg comes up, while none is.
-        lapses_at: Option<Timestamp>,
+        /// When the stay ends unless a leg comes up; [`Timestamp::NEVER`] while one is.
+        lapses_at: Timestamp,
         /// When they left.
         left_at: Option<Timestamp>,
         /// Why they left.
@@ -156,7 +156,7 @@ crate::record! {
         removed_by: Option<UserId>,
     }
     index participant_open (room_id, epoch, id) where left_at is null;
-    index participant_connected (left_at, id) where lapses_at is null;
+    index participant_lapsing (lapses_at, id) where left_at is null;
 }
 
 crate::record! {

@@ -167,7 +167,7 @@ fn stay() -> Participant {
         joined_at: BEFORE,
         connected_at: Some(BEFORE),
         lost_at: None,
-        lapses_at: None,
+        lapses_at: Timestamp::NEVER,
         left_at: None,
         leave_reason: None,
         removed_by: None,

@@ -45,8 +45,7 @@ fn left(reason: LeaveReason) -> Event {
 
 /// What is held when somebody may have to go.
 fn going(held: Held) -> Held {
-    let held = held.owned(stay()).owned(seat(GUEST, RoomRole::Guest)).owned(occupancy(3, 3, 3));
-    no_timer(no_timer(held, timer("rooms.connect", STAY.0)), timer("rooms.reconnect", STAY.0))
+    held.owned(stay()).owned(seat(GUEST, RoomRole::Guest)).owned(occupancy(3, 3, 3))
 }
 
 #[test]

@@ -1,9 +1,9 @@
 use parlor_core::events::Actor;
 use parlor_core::identity::{User, UserKind};
 use parlor_core::rooms::{
-    Admitted, ConnectionState, Event, ExpireConnect, ExpireDeparted, ExpireEmpty, Join, Leave,
-    LeaveReason, MicState, Participant, ParticipantId, Refusal, Room, RoomBan, RoomRole,
-    RoomStatus, Seat, StageState,
+    Admitted, ConnectionState, Event, ExpireDeparted, ExpireEmpty, Join, Leave, LeaveReason,
+    MicState, Participant, ParticipantId, Refusal, Room, RoomBan, RoomRole, RoomStatus, Seat,
+    StageState,
 };
 use parlor_core::storage::{Held, Lock};
 
@@ -15,26 +15,23 @@ const LEAVE: Leave = Leave { room: ROOM, participant: STAY };
 /// What is held when somebody without a seat stands at the door.
 fn at_the_door(room: Room, who: User, reserved: u32) -> Held {
     let id = first_id::<ParticipantId>();
-    let held = Held::new()
+    Held::new()
         .absent::<RoomBan>((ROOM, who.id), Lock::Share)
         .absent::<Seat>((ROOM, who.id), Lock::Own)
         .absent::<Participant>(id, Lock::Own)
         .owned(occupancy(reserved, 0, 3))
         .shared(who)
-        .shared(room);
-    no_timer(held, timer("rooms.connect", id.0))
+        .shared(room)
 }
 
 /// What somebody leaves at the door when they are let in.
 fn let_in(who: UserId, stay: Participant, reserved: u32) -> Changeset {
     let (participant, role) = (stay.id, stay.role);
-    let expire = ExpireConnect { room: ROOM, participant };
     changeset(
         [
             put(stay),
             put(Seat { participant_id: Some(participant), ..seat(who, role) }),
             put(occupancy(reserved, 0, 3)),
-            put(set(timer("rooms.connect", participant.0), 15, expire)),
         ],
         [Event::Joining { room: ROOM, participant, user: who }],
     )
@@ -47,7 +44,7 @@ fn newcomer(like: Participant) -> Participant {
         leg_id: None,
         joined_at: NOW,
         connected_at: None,
-        lapses_at: Some(NOW + std::time::Duration::from_secs(15)),
+        lapses_at: NOW + std::time::Duration::from_secs(15),
         ..like
     }
 }
@@ -99,16 +96,16 @@ fn join_goes_on_with_an_open_stay_even_if_the_room_is_locked_and_full() {
 
 #[test]
 fn join_gives_a_stay_without_a_transport_the_time_to_set_one_up_once() {
-    let at = |s: i64| Some(Timestamp(NOW.0 + s * 1_000_000));
+    let at = |s: i64| Timestamp(NOW.0 + s * 1_000_000);
     let lost = |lapses_at| Participant {
         connection: ConnectionState::Reconnecting,
-        lost_at: at(-19),
+        lost_at: Some(at(-19)),
         lapses_at,
         ..stay()
     };
     let joining = |lapses_at| Participant {
         connection: ConnectionState::Joining,
-        joined_at: at(-14).unwrap(),
+        joined_at: at(-14),
         leg_id: None,
         connected_at: None,
         lapses_at,
@@ -125,7 +122,7 @@ fn join_gives_a_stay_without_a_transport_the_time_to_set_one_up_once() {
         let (_, again) = decide(inside(after), by(GUEST), &JOIN).unwrap();
         assert_eq!(again, changeset([], []));
     }
-    let most = Participant { lost_at: at(-34), ..lost(at(1)) };
+    let most = Participant { lost_at: Some(at(-34)), ..lost(at(1)) };
     let held = at_the_door(room(), user(GUEST), 3).owned(seat(GUEST, RoomRole::Guest)).owned(most);
     assert_eq!(decide(held, by(GUEST), &JOIN).unwrap().1, changeset([], []));
 }
@@ -181,8 +178,7 @@ fn join_is_refused_at_the_first_step_that_fails() {
 /// What is held when the guest goes.
 fn going(room: Room, stay: Participant, reserved: u32, active: u32) -> Held {
     let held = Held::new().shared(room).owned(seat(stay.user_id, stay.role)).owned(stay);
-    let held = held.owned(occupancy(reserved, active, 5));
-    no_timer(no_timer(held, timer("rooms.connect", STAY.0)), timer("rooms.reconnect", STAY.0))
+    held.owned(occupancy(reserved, active, 5))
 }
 
 fn gone(stay: Participant, reason: LeaveReason) -> Participant {
@@ -191,7 +187,7 @@ fn gone(stay: Participant, reason: LeaveReason) -> Participant {
         hand_seq: None,
         connection: ConnectionState::Left,
         lost_at: None,
-        lapses_at: None,
+        lapses_at: Timestamp::NEVER,
         left_at: Some(NOW),
         leave_reason: Some(reason),
         ..stay
@@ -244,9 +240,7 @@ fn leave_of_a_room_that_never_went_live_sets_its_first_timer_anew() {
         ..stay()
     };
     let key = timer("rooms.empty", ROOM.0);
-    let connect =
-        set(timer("rooms.connect", STAY.0), 5, ExpireConnect { room: ROOM, participant: STAY });
-    let held = no_timer(going(idle, joining.clone(), 1, 0), key).owned(connect.clone());
+    let held = no_timer(going(idle, joining.clone(), 1, 0), key);
     assert_eq!(
         changes(held, by(GUEST), &LEAVE),
         changeset(
@@ -254,7 +248,6 @@ fn leave_of_a_room_that_never_went_live_sets_its_first_timer_anew() {
                 put(gone(joining, LeaveReason::Left)),
                 delete::<Seat>((ROOM, GUEST)),
                 put(occupancy(0, 0, 5)),
-                (put(connect).0, None),
                 put(set(key, 300, ExpireEmpty { room: ROOM })),
             ],
             [LEFT],

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags, PrepFlags, Statement, params_from_iter};
 use crate::Result;
 
 /// What a join inserts, in the order in which the store writes it.
-const TABLES: [&str; 4] = ["participant", "seat", "timer", "outbox"];
+const TABLES: [&str; 3] = ["participant", "seat", "outbox"];
 
 /// A row as it is in the database.
 type Row = Vec<Value>;
@@ -83,7 +83,7 @@ fn write<'r>(insert: &mut Statement<'_>, rows: impl Iterator<Item = &'r Row>) ->
 }
 
 /// The rows of each join, in the order in which they were committed.
-fn joins(start: &Path, done: &Path) -> Result<Vec<[Row; 4]>> {
+fn joins(start: &Path, done: &Path) -> Result<Vec<[Row; 3]>> {
     let read = |path: &Path| Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY);
     let (start, done) = (read(start)?, read(done)?);
     let last: i64 = start.query_row("SELECT max(position) FROM outbox", [], |row| row.get(0))?;
@@ -91,8 +91,6 @@ fn joins(start: &Path, done: &Path) -> Result<Vec<[Row; 4]>> {
     let by_id = "SELECT * FROM participant WHERE id = ?1";
     let mut by_id = done.prepare(by_id)?;
     let mut seat = done.prepare("SELECT * FROM seat WHERE room_id = ?1 AND user_id = ?2")?;
-    let mut timer =
-        done.prepare("SELECT * FROM timer WHERE name = 'rooms.connect' AND subject = ?1")?;
     let mut joins = Vec::with_capacity(events.len());
     for event in events {
         let Some(Value::Text(json)) = event.last() else { return Err("an event is text".into()) };
@@ -100,8 +98,8 @@ fn joins(start: &Path, done: &Path) -> Result<Vec<[Row; 4]>> {
         let id = json["data"]["participant"].as_str().ok_or("a join has a participant")?;
         let id = Value::Blob(id.parse::<parlor_core::Uuid>()?.as_bytes().to_vec());
         let stay = one(&mut by_id, [&id])?;
-        let (seat, timer) = (one(&mut seat, [&stay[1], &stay[3]])?, one(&mut timer, [&id])?);
-        joins.push([stay, seat, timer, event]);
+        let seat = one(&mut seat, [&stay[1], &stay[3]])?;
+        joins.push([stay, seat, event]);
     }
     Ok(joins)
 }

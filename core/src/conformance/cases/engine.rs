@@ -36,6 +36,27 @@ pub fn a_timer_fires_once_whoever_ticks<H: Harness>(harness: &H) {
     assert_eq!(world.rows::<Timer>(), []);
 }
 
+/// Stays that nobody connected to end once each, however many servers tick at the same time.
+pub fn a_stay_lapses_once_whoever_ticks<H: Harness>(harness: &H) {
+    const STAYS: usize = 300;
+    let world = world(harness);
+    let room = world.room(world.guest("Host"), StageMode::OpenFloor, 1_000);
+    for n in 0..STAYS {
+        join(&world, world.guest(&format!("Guest {n}")), room);
+    }
+    world.clock.advance(Settings::default().connect_timeout);
+
+    let before = world.clock.now();
+    threads(4, |k| {
+        let server = world.server(10 + k as u64);
+        while block_on(server.tick(before)).expect("the store works") > 0 {}
+    });
+
+    assert_eq!(world.count("rooms.left"), STAYS);
+    let timers = world.rows::<Timer>();
+    assert_eq!(timers.len(), 1, "only the empty room's own timer is left: {timers:?}");
+}
+
 /// A timer that was set anew fires at its new time only; one that was taken back never does.
 pub fn a_timer_that_was_moved_or_taken_back_does_not_fire<H: Harness>(harness: &H) {
     let world = world(harness);

@@ -290,7 +290,7 @@ fn some_stay(next: &mut impl FnMut() -> u64, like: &Participant) -> Participant 
     Participant {
         epoch: (next() % 3) as i64 + 1,
         connection: if is_over { ConnectionState::Left } else { ConnectionState::Joining },
-        lapses_at: like.lapses_at.filter(|_| !is_over),
+        lapses_at: if is_over { Timestamp::NEVER } else { like.lapses_at },
         leg_id: next().is_multiple_of(2).then_some(crate::media::LegId(Uuid::nil())),
         lost_at: None,
         hand_seq: None,

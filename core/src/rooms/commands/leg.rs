@@ -3,13 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::about_participant;
-use super::stay::{depart, departure_needs};
-use crate::engine::{Command, Ctx, TimerKey};
+use super::stay::depart;
+use crate::engine::{Command, Ctx, Deadline};
 use crate::media::LegId;
 use crate::record::{Stored as _, Timestamp};
 use crate::rooms::{
     ConnectionInput, ConnectionState, Event, LeaveReason, Occupancy, Participant, ParticipantId,
-    Refusal, Room, RoomId, RoomInput, RoomStatus,
+    Refusal, Room, RoomId, RoomInput, RoomStatus, queries,
 };
 use crate::storage::{Draft, Need, Stop};
 
@@ -44,13 +44,12 @@ impl Command for LegConnected {
     type Refusal = Refusal;
 
     fn decide(&self, draft: &mut Draft<'_>, ctx: &Ctx) -> Result<(), Stop<Refusal>> {
-        draft.need(departure_needs(self.room, self.participant))?;
-        let (room, stay) = stay_of(draft, self.room, self.participant, [])?;
+        let needs = [Occupancy::own(self.room)];
+        let (room, stay) = stay_of(draft, self.room, self.participant, needs)?;
         let connection = stay.connection.next(ConnectionInput::LegConnected)?;
         match stay.connection {
             ConnectionState::Joining => arrive(draft, ctx, room, &stay)?,
             ConnectionState::Reconnecting => {
-                draft.cancel(reconnect_timer(stay.id))?;
                 let lost_at = stay.lost_at.unwrap_or(ctx.now);
                 let downtime = ctx.now.since(lost_at).as_millis();
                 draft.emit(Event::Reconnected {
@@ -66,7 +65,7 @@ impl Command for LegConnected {
             leg_id: Some(self.leg),
             connected_at: stay.connected_at.or(Some(ctx.now)),
             lost_at: None,
-            lapses_at: None,
+            lapses_at: Timestamp::NEVER,
             ..stay
         })?;
         Ok(())
@@ -92,57 +91,42 @@ impl Command for LegClosed {
 }
 
 about_participant! {
-    /// Ends a stay whose first leg did not come up in time.
-    ExpireConnect,
-    /// Ends a stay whose leg did not come back in time.
-    ExpireReconnect,
+    /// Ends a stay whose leg did not come up, or not again, in time.
+    Lapse,
 }
 
-impl Command for ExpireConnect {
+impl Command for Lapse {
     type Output = ();
     type Refusal = Refusal;
 
     fn decide(&self, draft: &mut Draft<'_>, ctx: &Ctx) -> Result<(), Stop<Refusal>> {
-        let needs = departure_needs(self.room, self.participant);
+        let needs = [Occupancy::own(self.room)];
         let (room, stay) = stay_of(draft, self.room, self.participant, needs)?;
-        let timer = connect_timer(stay.id);
-        match lapses_later(ctx, &stay, ConnectionInput::ConnectTimeout)? {
-            Some(lapses_at) => Ok(draft.schedule(timer, lapses_at, self.clone())?),
-            None => {
-                let (input, reason) = (ConnectionInput::ConnectTimeout, LeaveReason::JoinFailed);
-                depart(draft, ctx, &room, stay, input, reason)
-            }
+        if ctx.now < stay.lapses_at {
+            return Ok(());
         }
+        let (input, reason) = match stay.connection {
+            ConnectionState::Reconnecting => {
+                (ConnectionInput::ReconnectTimeout, LeaveReason::ConnectionTimeout)
+            }
+            ConnectionState::Joining | ConnectionState::Connected | ConnectionState::Left => {
+                (ConnectionInput::ConnectTimeout, LeaveReason::JoinFailed)
+            }
+        };
+        depart(draft, ctx, &room, stay, input, reason)
     }
 }
 
-impl Command for ExpireReconnect {
-    type Output = ();
-    type Refusal = Refusal;
-
-    fn decide(&self, draft: &mut Draft<'_>, ctx: &Ctx) -> Result<(), Stop<Refusal>> {
-        let needs = departure_needs(self.room, self.participant);
-        let (room, stay) = stay_of(draft, self.room, self.participant, needs)?;
-        let timer = reconnect_timer(stay.id);
-        match lapses_later(ctx, &stay, ConnectionInput::ReconnectTimeout)? {
-            Some(lapses_at) => Ok(draft.schedule(timer, lapses_at, self.clone())?),
-            None => {
-                let input = ConnectionInput::ReconnectTimeout;
-                depart(draft, ctx, &room, stay, input, LeaveReason::ConnectionTimeout)
-            }
-        }
-    }
-}
-
-/// When a stay that is said to have lapsed really does, if that is still to come.
-fn lapses_later(
-    ctx: &Ctx,
-    stay: &Participant,
-    input: ConnectionInput,
-) -> Result<Option<Timestamp>, Refusal> {
-    stay.connection.next(input)?;
-    Ok(stay.lapses_at.filter(|lapses_at| ctx.now < *lapses_at))
-}
+/// When stays end for want of a leg.
+pub const LAPSE: Deadline = Deadline {
+    name: "rooms.lapse",
+    due: |by| queries::lapsing(by).query().clone(),
+    at: |row| Participant::from_row(row).map_or(Timestamp::NEVER, |stay| stay.lapses_at),
+    command: |row| {
+        let stay = Participant::from_row(row)?;
+        Some(Lapse { room: stay.room_id, participant: stay.id }.into())
+    },
+};
 
 /// A stay that is open, and its room.
 fn stay_of(
@@ -169,7 +153,6 @@ fn arrive(
     let occupancy = draft.get::<Occupancy>(id)?.ok_or(Refusal::NotFound)?;
     let active = occupancy.active + 1;
     draft.put(Occupancy { active, peak: occupancy.peak.max(active), ..occupancy })?;
-    draft.cancel(connect_timer(stay.id))?;
     if room.status == RoomStatus::Idle {
         let status = room.status.next(RoomInput::Connected)?;
         draft.put(Room { status, opened_at: Some(ctx.now), updated_at: ctx.now, ..room })?;
@@ -194,26 +177,13 @@ fn lose(
     participant: ParticipantId,
     leg: LegId,
 ) -> Result<(), Stop<Refusal>> {
-    let (_, stay) = stay_of(draft, room, participant, [reconnect_timer(participant).own()])?;
+    let (_, stay) = stay_of(draft, room, participant, [])?;
     if stay.connection != ConnectionState::Connected || stay.leg_id != Some(leg) {
         return Ok(());
     }
     let connection = stay.connection.next(ConnectionInput::LegLost)?;
-    let lapses_at = ctx.now + ctx.settings.reconnect_grace;
-    let expire = ExpireReconnect { room, participant };
-    draft.schedule(reconnect_timer(participant), lapses_at, expire)?;
-    let (lost_at, lapses_at) = (Some(ctx.now), Some(lapses_at));
+    let (lost_at, lapses_at) = (Some(ctx.now), ctx.now + ctx.settings.reconnect_grace);
     draft.put(Participant { connection, lost_at, lapses_at, ..stay })?;
     draft.emit(Event::Reconnecting { room, participant });
     Ok(())
-}
-
-/// When a stay without a first leg ends.
-pub(super) const fn connect_timer(participant: ParticipantId) -> TimerKey {
-    TimerKey { name: "rooms.connect", subject: participant.0 }
-}
-
-/// When a stay that lost its leg ends.
-pub(super) const fn reconnect_timer(participant: ParticipantId) -> TimerKey {
-    TimerKey { name: "rooms.reconnect", subject: participant.0 }
 }

@@ -7,7 +7,7 @@ use super::standing::{Standing, open_room};
 use crate::engine::{Command, Ctx, Invalid, Sweeper, Timer, TimerKey};
 use crate::identity::{User, UserId};
 use crate::permissions::Permission;
-use crate::record::Stored as _;
+use crate::record::{Stored as _, Timestamp};
 use crate::rooms::{
     ConnectionState, Event, HandQueue, LeaveReason, Occupancy, Participant, ParticipantId, Refusal,
     Room, RoomCloseReason, RoomId, RoomInput, RoomStatus, Seat, StageMode, StageState, queries,
@@ -273,7 +273,7 @@ impl Command for MarkLeft {
                 hand_seq: None,
                 connection: ConnectionState::Left,
                 lost_at: None,
-                lapses_at: None,
+                lapses_at: Timestamp::NEVER,
                 left_at: Some(ctx.now),
                 leave_reason: Some(reason),
                 ..stay

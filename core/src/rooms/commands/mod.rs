@@ -8,7 +8,7 @@ mod stage;
 mod standing;
 mod stay;
 
-pub use leg::{ExpireConnect, ExpireReconnect, LegClosed, LegConnected, LegLost};
+pub use leg::{LAPSE, Lapse, LegClosed, LegConnected, LegLost};
 pub use life::{
     CAPACITY_MAX, CLOSED, Close, Create, Created, DESCRIPTION_MAX, ExpireDeparted, ExpireEmpty,
     Lock, MarkLeft, NAME_MAX, Unlock,

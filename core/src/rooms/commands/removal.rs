@@ -4,13 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use super::about_participant;
 use super::standing::{Standing, open_room, target_of};
-use super::stay::{depart, departure_needs, open_stay};
+use super::stay::{depart, open_stay};
 use crate::engine::{Command, Ctx, Invalid};
 use crate::identity::{User, UserId};
 use crate::permissions::Permission;
 use crate::record::Stored as _;
 use crate::rooms::{
-    ConnectionInput, Event, LeaveReason, Refusal, Room, RoomBan, RoomId, RoomRole, Seat,
+    ConnectionInput, Event, LeaveReason, Occupancy, Refusal, Room, RoomBan, RoomId, RoomRole, Seat,
 };
 use crate::storage::{Draft, Stop};
 
@@ -28,7 +28,7 @@ impl Command for Kick {
 
     fn decide(&self, draft: &mut Draft<'_>, ctx: &Ctx) -> Result<(), Stop<Refusal>> {
         let whom = (self.room, self.participant);
-        let needs = departure_needs(self.room, self.participant);
+        let needs = [Occupancy::own(self.room)];
         let permission = Permission::RemoveParticipants;
         let (standing, room, target) = target_of(draft, ctx, whom, permission, needs)?;
         standing.outrank(target.role)?;

@@ -3,18 +3,17 @@
 use serde::{Deserialize, Serialize};
 
 use super::about_participant;
-use super::leg::{ExpireConnect, connect_timer, reconnect_timer};
 use super::life::{ExpireDeparted, ExpireEmpty, departure_timer, empty_timer};
 use super::standing::oneself;
-use crate::engine::{Command, Ctx, Timer};
+use crate::engine::{Command, Ctx};
 use crate::identity::{User, UserId, UserKind};
-use crate::record::Stored as _;
+use crate::record::{Stored as _, Timestamp};
 use crate::rooms::{
     Admitted, ConnectionInput, ConnectionState, Event, HandQueue, LeaveReason, MicInput, MicState,
     Occupancy, Participant, ParticipantId, Refusal, Room, RoomBan, RoomId, RoomRole, RoomStatus,
     Seat, StageMode, StageState, admit,
 };
-use crate::storage::{Draft, Missing, Need, Stop};
+use crate::storage::{Draft, Missing, Stop};
 
 /// Lets the actor into a room, if the room lets them in. Whoever has an open stay goes on with it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,7 +38,6 @@ impl Command for Join {
             Occupancy::own(self.room),
         ])?;
         draft.fresh::<Participant>(id);
-        draft.fresh::<Timer>(connect_timer(id).into());
 
         let person = draft.look::<User>(user)?.ok_or(Refusal::NotAPerson)?;
         let room = draft.look::<Room>(self.room)?.ok_or(Refusal::NotFound)?;
@@ -70,11 +68,6 @@ impl Command for Join {
             role,
         })?;
         draft.put(Occupancy { reserved: occupancy.reserved + 1, ..occupancy })?;
-        draft.schedule(
-            connect_timer(id),
-            ctx.now + ctx.settings.connect_timeout,
-            ExpireConnect { room: self.room, participant: id },
-        )?;
         draft.emit(Event::Joining { room: self.room, participant: id, user });
         let admitted = Admitted::of(&stay);
         draft.put(stay)?;
@@ -93,7 +86,7 @@ impl Command for Leave {
 
     fn decide(&self, draft: &mut Draft<'_>, ctx: &Ctx) -> Result<(), Stop<Refusal>> {
         let seat = ctx.actor.user().map(|user| Seat::own((self.room, user)));
-        let needs = departure_needs(self.room, self.participant).into_iter().chain(seat);
+        let needs = seat.into_iter().chain([Occupancy::own(self.room)]);
         let (room, own) = oneself(draft, ctx, (self.room, self.participant), needs)?;
         depart(draft, ctx, &room, own, ConnectionInput::Leave, LeaveReason::Left)
     }
@@ -119,11 +112,10 @@ fn go_on(draft: &mut Draft<'_>, ctx: &Ctx, stay: Participant) -> Result<Particip
             return Ok(stay);
         }
     };
-    let lapses_at = Some(most.min(ctx.now + setup)).max(stay.lapses_at);
+    let lapses_at = most.min(ctx.now + setup).max(stay.lapses_at);
     if lapses_at == stay.lapses_at {
         return Ok(stay);
     }
-    // Its timer finds that the stay lapses later, and is set anew then.
     let stay = Participant { lapses_at, ..stay };
     draft.put(stay.clone())?;
     Ok(stay)
@@ -141,11 +133,6 @@ pub(super) fn open_stay(
     Ok(draft.get::<Participant>(stay)?.filter(|stay| stay.is_in(room)))
 }
 
-/// What [`depart`] writes in most cases, beside the participant and their seat.
-pub(super) fn departure_needs(room: RoomId, participant: ParticipantId) -> [Need; 3] {
-    [Occupancy::own(room), connect_timer(participant).own(), reconnect_timer(participant).own()]
-}
-
 /// Ends a stay. The last one out sets the timer that closes the room.
 pub(super) fn depart(
     draft: &mut Draft<'_>,
@@ -159,7 +146,7 @@ pub(super) fn depart(
     let was_active = stay.connection.is_active();
     let (id, user) = (stay.id, stay.user_id);
     let by = ctx.actor.user().filter(|by| *by != user);
-    draft.need(departure_needs(room.id, id).into_iter().chain([Seat::own((room.id, user))]))?;
+    draft.need([Seat::own((room.id, user)), Occupancy::own(room.id)])?;
 
     if room.stage_mode == StageMode::Moderated && stay.stage == StageState::Speaker {
         draft.need([HandQueue::own(room.id)])?;
@@ -170,15 +157,13 @@ pub(super) fn depart(
     let reserved = occupancy.reserved.saturating_sub(1);
     let active = occupancy.active.saturating_sub(u32::from(was_active));
     draft.put(Occupancy { reserved, active, ..occupancy })?;
-    draft.cancel(connect_timer(id))?;
-    draft.cancel(reconnect_timer(id))?;
     leave_seat(draft, &stay)?;
     draft.put(Participant {
         stage: StageState::Audience,
         hand_seq: None,
         connection,
         lost_at: None,
-        lapses_at: None,
+        lapses_at: Timestamp::NEVER,
         left_at: Some(ctx.now),
         leave_reason: Some(reason),
         removed_by: by,
@@ -253,7 +238,7 @@ fn new_stay(
         joined_at: ctx.now,
         connected_at: None,
         lost_at: None,
-        lapses_at: Some(ctx.now + ctx.settings.connect_timeout),
+        lapses_at: ctx.now + ctx.settings.connect_timeout,
         left_at: None,
         leave_reason: None,
         removed_by: None,
