@@ -302,7 +302,7 @@ fn a_rejected_round_is_run_one_by_one_and_only_the_culprit_fails() {
     let mut rounds = Vec::new();
     let mut outcomes = Vec::new();
     while !plan.is_empty() {
-        let names: Vec<_> = plan.locks().into_keys().map(|key| key.values()).collect();
+        let names: Vec<_> = plan.locks().into_iter().map(|(key, _)| key.values()).collect();
         let held = gap("a");
         let held = held.absent::<FeedCursor>("b".into(), Lock::Own);
         let resolved = plan.resolve(&held.absent::<FeedCursor>("c".into(), Lock::Own));

@@ -117,7 +117,7 @@ macro_rules! tables {
     ($($name:ident),+ $(,)?) => {
         /// The key of a row of any table. Keys sort by table, in the order of the list, then by
         /// value: the order in which every store takes locks.
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[expect(missing_docs, reason = "a variant a table, documented there")]
         pub enum Key { $($name(<$name as $crate::record::Record>::Key)),+ }
 

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use super::by_key::{ByKey, by_key};
 use super::{Held, Lock, Need};
 use crate::engine::{AnyCommand, Refusal, Timer, TimerKey};
 use crate::events::AnyEvent;
@@ -9,8 +10,8 @@ use crate::tables::{Key, Row};
 /// How many rows one command may write. What touches more is an epoch and a sweep.
 pub const ROWS_PER_CHANGESET_MAX: usize = 1_000;
 
-/// Rows as one command would leave them; `None` is a row deleted.
-pub(super) type Writes = BTreeMap<Key, Option<Row>>;
+/// Rows as commands would leave them; `None` is a row deleted.
+pub(super) type Writes = ByKey<Option<Row>>;
 
 /// What a decision wants to be true: rows to write or delete, and what to tell the world.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -58,7 +59,7 @@ pub struct Draft<'a> {
     before: &'a Writes,
     changes: Changeset,
     /// What stays when the run is refused.
-    recorded: Writes,
+    recorded: BTreeMap<Key, Option<Row>>,
     /// Keys that no row can have yet.
     fresh: Vec<Key>,
 }
@@ -66,8 +67,8 @@ pub struct Draft<'a> {
 impl<'a> Draft<'a> {
     /// A draft over what is held.
     pub fn new(held: &'a Held) -> Self {
-        const NOTHING: &Writes = &Writes::new();
-        Self::over(held, NOTHING)
+        static NOTHING: Writes = by_key();
+        Self::over(held, &NOTHING)
     }
 
     pub(super) fn over(held: &'a Held, before: &'a Writes) -> Self {
@@ -75,7 +76,7 @@ impl<'a> Draft<'a> {
             held,
             before,
             changes: Changeset::default(),
-            recorded: Writes::new(),
+            recorded: BTreeMap::new(),
             fresh: Vec::new(),
         }
     }
@@ -120,7 +121,7 @@ impl<'a> Draft<'a> {
         match self.row(&key)? {
             Some(row) => Ok(R::from_row(row)),
             None => {
-                key.guard().map_or(Ok(()), |guard| self.require(guard, Lock::Share))?;
+                key.guard().map_or(Ok(()), |guard| self.require(&guard, Lock::Share))?;
                 Ok(None)
             }
         }
@@ -133,10 +134,10 @@ impl<'a> Draft<'a> {
     pub fn put(&mut self, row: impl Into<Row>) -> Result<(), Missing> {
         let row = row.into();
         let key = row.key();
-        self.require(key.clone(), Lock::Own)?;
+        self.require(&key, Lock::Own)?;
         let is_new = self.row(&key)?.is_none();
         if let (true, Some(guard)) = (is_new, key.guard()) {
-            self.require(guard, Lock::Own)?;
+            self.require(&guard, Lock::Own)?;
         }
         let table = row.table();
         assert!(is_new || !table.append_only, "rows of {} are written once", table.name);
@@ -154,7 +155,7 @@ impl<'a> Draft<'a> {
 
     /// [`delete`](Self::delete), whatever the table.
     pub(crate) fn delete_any(&mut self, key: Key) -> Result<(), Missing> {
-        self.require(key.clone(), Lock::Own)?;
+        self.require(&key, Lock::Own)?;
         if self.row(&key)?.is_none() {
             return Ok(());
         }
@@ -245,11 +246,11 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn require(&self, key: Key, lock: Lock) -> Result<(), Missing> {
-        match self.held.lock(&key) {
+    fn require(&self, key: &Key, lock: Lock) -> Result<(), Missing> {
+        match self.held.lock(key) {
             Some(held) if held >= lock => Ok(()),
-            _ if self.fresh.contains(&key) => Ok(()),
-            _ => Err(Missing(vec![(key, lock)])),
+            _ if self.fresh.contains(key) => Ok(()),
+            _ => Err(Missing(vec![(key.clone(), lock)])),
         }
     }
 

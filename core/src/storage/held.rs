@@ -1,5 +1,4 @@
-use std::collections::BTreeMap;
-
+use super::by_key::{ByKey, by_key};
 use crate::record::Stored;
 use crate::tables::{Key, Row};
 
@@ -17,15 +16,21 @@ pub type Need = (Key, Lock);
 
 /// Rows as a store holds them under lock: what is there, what is known to be absent, and in
 /// which mode. What is not in here has not been asked for.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Held {
-    rows: BTreeMap<Key, (Lock, Option<Row>)>,
+    rows: ByKey<(Lock, Option<Row>)>,
+}
+
+impl Default for Held {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Held {
     /// Nothing held.
     pub const fn new() -> Self {
-        Self { rows: BTreeMap::new() }
+        Self { rows: by_key() }
     }
 
     /// Adds what a store found under a lock.
@@ -33,7 +38,7 @@ impl Held {
         self.rows.insert(key, (lock, row));
     }
 
-    /// All that a store found, in lock order: cheaper than one by one.
+    /// All that a store found: cheaper than one by one.
     pub fn found(rows: impl IntoIterator<Item = (Key, Lock, Option<Row>)>) -> Self {
         let rows = rows.into_iter().map(|(key, lock, row)| (key, (lock, row)));
         Self { rows: rows.collect() }

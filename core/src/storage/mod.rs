@@ -12,6 +12,7 @@
 //! one read, no version column, no conflict error and no retry in the application. [`Plan`] is the
 //! only place where batches are decided; a store does what it says and nothing else.
 
+mod by_key;
 mod draft;
 mod held;
 mod memory;

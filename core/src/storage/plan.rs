@@ -1,7 +1,6 @@
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::draft::Writes;
+use super::by_key::{by_key, sorted};
 use super::{Changeset, Held, Lock, Missing, Need, Run, StoreError, Work};
 use crate::events::Emitted;
 use crate::tables::{Key, Row};
@@ -13,8 +12,8 @@ pub const ROUNDS_MAX: u8 = 8;
 /// alone before it fails.
 const RACES_MAX: u8 = 3;
 
-/// What to lock and read, in the order to do it.
-pub type Locks = BTreeMap<Key, Lock>;
+/// What to lock and read, each key once, in the order to do it.
+pub type Locks = Vec<(Key, Lock)>;
 
 /// One row of a resolved round.
 #[derive(Clone, Debug, PartialEq)]
@@ -150,13 +149,15 @@ impl<T> Plan<T> {
             owned[key.table_index()] |= *lock == Lock::Own;
         }
         let mode = |key: &Key| if owned[key.table_index()] { Lock::Own } else { Lock::Share };
-        needs().map(|(key, _)| (key.clone(), mode(key))).collect()
+        let mut locks = by_key();
+        locks.extend(needs().map(|(key, _)| (key.clone(), mode(key))));
+        sorted(locks)
     }
 
     /// Runs the round's works in turn, each on what the ones before it left. Touches nothing but
     /// memory.
     pub fn resolve(&mut self, held: &Held) -> Resolved {
-        let mut after = Writes::new();
+        let mut after = by_key();
         let mut events = Vec::new();
         for job in self.jobs.iter_mut().filter(|job| job.in_round) {
             match job.work.run(held, &after) {
@@ -171,7 +172,7 @@ impl<T> Plan<T> {
             }
         }
         let mut resolved = Resolved { events, ..Resolved::default() };
-        for (key, row) in after {
+        for (key, row) in sorted(after) {
             match (held.row(&key).flatten(), row) {
                 (None, Some(row)) => resolved.writes.push(Write::Insert(row)),
                 (Some(before), Some(row)) if *before == row => {}

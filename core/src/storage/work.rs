@@ -1,6 +1,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use super::by_key::by_key;
 use super::draft::Writes;
 use super::{Changeset, Draft, Held, Missing, StoreError};
 use crate::engine::Ctx;
@@ -28,7 +29,7 @@ impl Work {
     /// that plans on a thread of its own takes that work off it by calling this on the caller's.
     pub fn learn(&mut self) {
         if self.learned.is_none() {
-            self.learned = Some(self.run(&Held::new(), &Writes::new()));
+            self.learned = Some(self.run(&Held::new(), &by_key()));
         }
     }
 
