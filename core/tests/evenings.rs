@@ -326,6 +326,8 @@ impl Evening {
         self.check(&look);
         assert_eq!(self.world.rows::<Timer>(), [], "a timer was left");
         assert_eq!(self.world.rows::<Sweep>(), [], "a sweep was left");
+        let is_void = |seat: &&Seat| !look.rooms[&seat.room_id].is_current(seat.epoch);
+        assert_eq!(look.seats.iter().find(is_void), None, "a seat was left");
         let cards: BTreeMap<_, _> =
             self.world.rows::<RoomListing>().into_iter().map(|it| (it.room_id, it)).collect();
         for room in look.rooms.values() {

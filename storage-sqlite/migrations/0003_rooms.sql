@@ -123,8 +123,6 @@ CREATE TABLE participant (
     CONSTRAINT participant_removed_only_if_left  CHECK (removed_by IS NULL OR left_at IS NOT NULL)
 ) STRICT, WITHOUT ROWID;
 
--- Who is in a room, in the order in which they came.
-CREATE INDEX participant_open ON participant (room_id, epoch, id) WHERE left_at IS NULL;
 -- Whose stay ends for want of a transport, the first to end first; then those whose is up.
 CREATE INDEX participant_lapsing ON participant (lapses_at, id) WHERE left_at IS NULL;
 

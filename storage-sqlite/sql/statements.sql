@@ -117,11 +117,11 @@ SELECT room_id, user_id, participant_id, epoch, role FROM seat WHERE room_id = ?
 -- The read rooms.participants_by_id, by primary key.
 SELECT id, room_id, epoch, user_id, display_name, role, stage, hand_seq, mic, connection, leg_id, joined_at, connected_at, lost_at, lapses_at, left_at, leave_reason, removed_by FROM participant WHERE id IN (?1) ORDER BY id LIMIT ?2;
 
--- The read rooms.present, by participant_open.
-SELECT id, room_id, epoch, user_id, display_name, role, stage, hand_seq, mic, connection, leg_id, joined_at, connected_at, lost_at, lapses_at, left_at, leave_reason, removed_by FROM participant WHERE left_at IS NULL AND room_id = ?1 AND epoch = ?2 ORDER BY id LIMIT ?3;
+-- The read rooms.seats, by primary key.
+SELECT room_id, user_id, participant_id, epoch, role FROM seat WHERE room_id = ?1 AND epoch = ?2 ORDER BY room_id, user_id LIMIT ?3;
 
--- The read rooms.open_up_to, by participant_open.
-SELECT id, room_id, epoch, user_id, display_name, role, stage, hand_seq, mic, connection, leg_id, joined_at, connected_at, lost_at, lapses_at, left_at, leave_reason, removed_by FROM participant WHERE left_at IS NULL AND room_id = ?1 AND epoch <= ?2 ORDER BY epoch, id LIMIT ?3;
+-- The read rooms.seats_up_to, by primary key.
+SELECT room_id, user_id, participant_id, epoch, role FROM seat WHERE room_id = ?1 AND epoch <= ?2 ORDER BY room_id, user_id LIMIT ?3;
 
 -- The read rooms.connected, by participant_lapsing.
 SELECT id, room_id, epoch, user_id, display_name, role, stage, hand_seq, mic, connection, leg_id, joined_at, connected_at, lost_at, lapses_at, left_at, leave_reason, removed_by FROM participant WHERE left_at IS NULL AND lapses_at = ?1 ORDER BY id LIMIT ?2;

@@ -38,7 +38,7 @@ crate::commands! {
     "rooms.expire_departed" => internal ExpireDeparted(rooms::ExpireDeparted),
     "rooms.lapse" => internal Lapse(rooms::Lapse),
     "rooms.expire_invite" => internal ExpireInvite(rooms::ExpireInvite),
-    "rooms.mark_left" => internal MarkLeft(rooms::MarkLeft),
+    "rooms.clear_seats" => internal ClearSeats(rooms::ClearSeats),
     "rooms.leg_connected" => internal LegConnected(rooms::LegConnected),
     "rooms.leg_lost" => internal LegLost(rooms::LegLost),
     "rooms.leg_closed" => internal LegClosed(rooms::LegClosed),

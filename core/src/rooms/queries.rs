@@ -32,25 +32,19 @@ pub(crate) fn participants(ids: impl IntoIterator<Item = ParticipantId>) -> Sele
         .limit(crate::storage::PAGE_MAX)
 }
 
-/// Who is in a room in its epoch, in the order in which they came (Q-R4).
-pub(super) fn present(room: RoomId, epoch: i64) -> Select<Participant> {
-    Select::new("rooms.present")
-        .by("participant_open")
-        .filter(col!(Participant.left_at).is_null())
-        .filter(col!(Participant.room_id).is(room))
-        .filter(col!(Participant.epoch).is(epoch))
-        .order(col!(Participant.id))
+/// The seats of a room that were taken in an epoch (Q-R4).
+pub(super) fn seats(room: RoomId, epoch: i64) -> Select<Seat> {
+    Select::new("rooms.seats")
+        .filter(col!(Seat.room_id).is(room))
+        .filter(col!(Seat.epoch).is(epoch))
         .limit(500)
 }
 
-/// Stays in a room that are not marked as over, up to an epoch.
-pub(super) fn open_up_to(room: RoomId, epoch: i64) -> Select<Participant> {
-    Select::new("rooms.open_up_to")
-        .by("participant_open")
-        .filter(col!(Participant.left_at).is_null())
-        .filter(col!(Participant.room_id).is(room))
-        .filter(col!(Participant.epoch).at_most(epoch))
-        .order(col!(Participant.epoch))
+/// The seats of a room that were taken up to an epoch.
+pub(super) fn seats_up_to(room: RoomId, epoch: i64) -> Select<Seat> {
+    Select::new("rooms.seats_up_to")
+        .filter(col!(Seat.room_id).is(room))
+        .filter(col!(Seat.epoch).at_most(epoch))
         .limit(500)
 }
 
@@ -107,8 +101,8 @@ pub(crate) fn all() -> Vec<NamedQuery> {
         occupancy(room_id).into(),
         seat(room_id, user).into(),
         participants([ParticipantId(Uuid::nil())]).into(),
-        present(room_id, 1).into(),
-        open_up_to(room_id, 1).into(),
+        seats(room_id, 1).into(),
+        seats_up_to(room_id, 1).into(),
         connected().into(),
         lapsing(Timestamp::default()).into(),
         discover().into(),

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::{
-    Participant, ParticipantView, Refusal, Room, RoomBan, RoomId, RoomListing, RoomStatus,
-    StageMode, queries,
+    ConnectionState, Participant, ParticipantView, Refusal, Room, RoomBan, RoomId, RoomListing,
+    RoomStatus, StageMode, queries,
 };
 use crate::engine::{Error, Parlor};
 use crate::events::Actor;
@@ -125,7 +125,8 @@ impl Reads<'_> {
         stay.ok_or(Error::Refused(Refusal::NotHere))
     }
 
-    /// Who is in a room, in the order in which they came; for those who are in it too.
+    /// Who is in a room, for those who are in it too: a page of at most 500, and on each those who
+    /// came first before the others.
     ///
     /// # Errors
     /// As [`own_stay`](Self::own_stay); [`Refusal::BadCursor`].
@@ -136,8 +137,13 @@ impl Reads<'_> {
         after: Option<&str>,
     ) -> Result<Page<ParticipantView>, Error<Refusal>> {
         let own = self.own_stay(actor, room).await?;
-        let page = self.page(queries::present(room, own.epoch), after).await?;
-        Ok(page.map(ParticipantView::from))
+        let seats = self.page(queries::seats(room, own.epoch), after).await?;
+        let stays = seats.rows.into_iter().filter_map(|seat| seat.participant_id);
+        // By id, which is by time.
+        let stays = self.parlor.select(&queries::participants(stays)).await?.rows;
+        let here = |stay: &Participant| stay.connection != ConnectionState::Left;
+        let rows = stays.into_iter().filter(here).map(ParticipantView::from).collect();
+        Ok(Page { rows, next: seats.next })
     }
 
     /// Who is banned from a room, the latest first; for those who may ban.

@@ -155,7 +155,6 @@ crate::record! {
         /// Who sent them out.
         removed_by: Option<UserId>,
     }
-    index participant_open (room_id, epoch, id) where left_at is null;
     index participant_lapsing (lapses_at, id) where left_at is null;
 }
 

@@ -3,9 +3,10 @@ use parlor_core::events::Actor;
 use parlor_core::identity::User;
 use parlor_core::permissions::Permission;
 use parlor_core::rooms::{
-    CLOSED, Close, ConnectionState, Create, Created, Event, ExpireDeparted, ExpireEmpty, HandQueue,
-    LeaveReason, Lock as LockRoom, MarkLeft, Occupancy, Participant, ParticipantId, Refusal, Room,
-    RoomCloseReason, RoomId, RoomRole, RoomStatus, Seat, StageMode, StageState, Unlock,
+    CLOSED, ClearSeats, Close, ConnectionState, Create, Created, Event, ExpireDeparted,
+    ExpireEmpty, HandQueue, LeaveReason, Lock as LockRoom, Occupancy, Participant, ParticipantId,
+    Refusal, Room, RoomCloseReason, RoomId, RoomRole, RoomStatus, Seat, StageMode, StageState,
+    Unlock,
 };
 use parlor_core::storage::{Held, Lock};
 
@@ -175,54 +176,44 @@ fn expire_departed_closes_a_room_that_everybody_left() {
 }
 
 #[test]
-fn mark_left_ends_stays_of_the_epochs_before() {
+fn clear_seats_ends_stays_of_the_epochs_before() {
     let closed = Room { epoch: 5, ..closed() };
     let hand = Participant { stage: StageState::Requested, hand_seq: Some(3), ..listening() };
-    // Somebody who has left already, and somebody whose seat is that of another stay.
-    let (gone, other) = (ParticipantId(Uuid::from_u128(8)), ParticipantId(Uuid::from_u128(9)));
-    let left = Participant {
-        id: gone,
-        user_id: MODERATOR,
-        connection: ConnectionState::Left,
-        left_at: Some(BEFORE),
-        leave_reason: Some(LeaveReason::Kicked),
-        ..listening()
-    };
-    let old = Participant { id: other, user_id: OWNER, epoch: 3, ..listening() };
+    // Beside somebody with a stay: a seat that awaits somebody, and one that is gone already.
+    let vacant = Seat { participant_id: None, ..seat(MODERATOR, RoomRole::Moderator) };
     let held = Held::new()
         .shared(closed)
         .owned(hand.clone())
         .owned(seat(GUEST, RoomRole::Guest))
-        .owned(left)
-        .owned(seat(MODERATOR, RoomRole::Moderator))
-        .owned(old.clone())
-        .owned(seat(OWNER, RoomRole::Host));
+        .owned(vacant)
+        .absent::<Seat>((ROOM, OWNER), Lock::Own);
 
-    let stays = vec![(STAY, GUEST), (gone, MODERATOR), (other, OWNER)];
-    let changes = changes(held, Actor::HOST, &MarkLeft { room: ROOM, stays });
+    let seats = vec![(GUEST, Some(STAY)), (MODERATOR, None), (OWNER, None)];
+    let changes = changes(held, Actor::HOST, &ClearSeats { room: ROOM, seats });
 
-    let ended = |stay: Participant| Participant {
+    let ended = Participant {
         stage: StageState::Audience,
         hand_seq: None,
         connection: ConnectionState::Left,
         left_at: Some(NOW),
         leave_reason: Some(LeaveReason::RoomClosed),
-        ..stay
+        ..hand
     };
     let reason = LeaveReason::RoomClosed;
-    let told = |participant, user| Event::Left { room: ROOM, participant, user, reason, by: None };
-    assert_eq!(
-        changes,
-        changeset(
-            [put(ended(hand)), put(ended(old)), delete::<Seat>((ROOM, GUEST))],
-            [told(STAY, GUEST), told(other, OWNER)],
-        )
-    );
+    let told = Event::Left { room: ROOM, participant: STAY, user: GUEST, reason, by: None };
+    let seats = [GUEST, MODERATOR].map(|user| delete::<Seat>((ROOM, user)));
+    let [guest, moderator] = seats;
+    assert_eq!(changes, changeset([put(ended), guest, moderator], [told]));
 }
 
 #[test]
-fn mark_left_leaves_those_who_are_in_an_open_room() {
+fn clear_seats_leaves_those_of_an_open_room_and_those_taken_by_another_stay() {
+    let clear = ClearSeats { room: ROOM, seats: vec![(GUEST, Some(STAY))] };
     let held = Held::new().shared(room()).owned(stay()).owned(seat(GUEST, RoomRole::Guest));
-    let mark = MarkLeft { room: ROOM, stays: vec![(STAY, GUEST)] };
-    assert_eq!(changes(held, Actor::HOST, &mark), changeset([], []));
+    assert_eq!(changes(held, Actor::HOST, &clear), changeset([], []));
+
+    let other = Some(ParticipantId(Uuid::from_u128(9)));
+    let taken = Seat { participant_id: other, ..seat(GUEST, RoomRole::Guest) };
+    let held = Held::new().shared(Room { epoch: 5, ..closed() }).owned(stay()).owned(taken);
+    assert_eq!(changes(held, Actor::HOST, &clear), changeset([], []));
 }

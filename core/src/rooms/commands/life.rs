@@ -9,7 +9,7 @@ use crate::identity::{User, UserId};
 use crate::permissions::Permission;
 use crate::record::{Stored as _, Timestamp};
 use crate::rooms::{
-    ConnectionState, Event, HandQueue, LeaveReason, Occupancy, Participant, ParticipantId, Refusal,
+    ConnectionInput, Event, HandQueue, LeaveReason, Occupancy, Participant, ParticipantId, Refusal,
     Room, RoomCloseReason, RoomId, RoomInput, RoomStatus, Seat, StageMode, StageState, queries,
 };
 use crate::storage::{Draft, Need, Stop};
@@ -226,62 +226,71 @@ fn close(
     Ok(())
 }
 
-/// Marks those who were in a room when it closed.
+/// Empties the seats of a room that closed, and marks those who sat there.
 pub const CLOSED: Sweeper = Sweeper {
     name: "rooms.closed",
-    page: |sweep| queries::open_up_to(RoomId(sweep.subject), sweep.bound).query().clone(),
+    page: |sweep| queries::seats_up_to(RoomId(sweep.subject), sweep.bound).query().clone(),
     command: |sweep, rows| {
-        let stays = rows.iter().filter_map(Participant::from_row);
-        let stays = stays.map(|row| (row.id, row.user_id)).collect();
-        MarkLeft { room: RoomId(sweep.subject), stays }.into()
+        let seats = rows.iter().filter_map(Seat::from_row);
+        let seats = seats.map(|seat| (seat.user_id, seat.participant_id)).collect();
+        ClearSeats { room: RoomId(sweep.subject), seats }.into()
     },
 };
 
-/// Marks stays that ended with their room's epoch, a page of them.
+/// Takes away seats that are void since their room closed, a page of them, and marks the stays.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct MarkLeft {
+pub struct ClearSeats {
     /// The room.
     pub room: RoomId,
-    /// Which stays, and whose.
-    pub stays: Vec<(ParticipantId, UserId)>,
+    /// Whose seats, and the stays they were for.
+    pub seats: Vec<(UserId, Option<ParticipantId>)>,
 }
 
-impl Command for MarkLeft {
+impl Command for ClearSeats {
     type Output = ();
     type Refusal = Refusal;
 
     fn decide(&self, draft: &mut Draft<'_>, ctx: &Ctx) -> Result<(), Stop<Refusal>> {
-        let rows = self.stays.iter().flat_map(|&(participant, user)| {
-            [Participant::own(participant), Seat::own((self.room, user))]
-        });
-        draft.need(rows.chain([Room::share(self.room)]))?;
+        let seats = self.seats.iter().map(|&(user, _)| Seat::own((self.room, user)));
+        let stays = self.seats.iter().filter_map(|&(_, stay)| stay).map(Participant::own);
+        draft.need(stays.chain(seats).chain([Room::share(self.room)]))?;
         let room = draft.get::<Room>(self.room)?.ok_or(Refusal::NotFound)?;
-        for &(id, user) in &self.stays {
-            let open = |row: &Participant| row.connection != ConnectionState::Left;
-            let Some(stay) = draft.get::<Participant>(id)?.filter(open) else { continue };
-            if room.is_current(stay.epoch) {
+        for &(user, stay) in &self.seats {
+            let seat = draft.get::<Seat>((self.room, user))?;
+            let is_void = |seat: &Seat| seat.participant_id == stay && !room.is_current(seat.epoch);
+            if !seat.as_ref().is_some_and(is_void) {
                 continue;
             }
-            let seat = draft.get::<Seat>((self.room, user))?;
-            if seat.is_some_and(|seat| seat.participant_id == Some(id)) {
-                draft.delete::<Seat>((self.room, user))?;
+            draft.delete::<Seat>((self.room, user))?;
+            if let Some(stay) = stay {
+                end_with_room(draft, ctx, stay)?;
             }
-            let reason = LeaveReason::RoomClosed;
-            draft.put(Participant {
-                stage: StageState::Audience,
-                hand_seq: None,
-                connection: ConnectionState::Left,
-                lost_at: None,
-                lapses_at: Timestamp::NEVER,
-                left_at: Some(ctx.now),
-                leave_reason: Some(reason),
-                ..stay
-            })?;
-            draft.emit(Event::Left { room: self.room, participant: id, user, reason, by: None });
         }
         Ok(())
     }
+}
+
+fn end_with_room(
+    draft: &mut Draft<'_>,
+    ctx: &Ctx,
+    participant: ParticipantId,
+) -> Result<(), Stop<Refusal>> {
+    let Some(stay) = draft.get::<Participant>(participant)? else { return Ok(()) };
+    let (room, user, reason) = (stay.room_id, stay.user_id, LeaveReason::RoomClosed);
+    let Ok(connection) = stay.connection.next(ConnectionInput::Leave) else { return Ok(()) };
+    draft.put(Participant {
+        stage: StageState::Audience,
+        hand_seq: None,
+        connection,
+        lost_at: None,
+        lapses_at: Timestamp::NEVER,
+        left_at: Some(ctx.now),
+        leave_reason: Some(reason),
+        ..stay
+    })?;
+    draft.emit(Event::Left { room, participant, user, reason, by: None });
+    Ok(())
 }
 
 /// When a room that nobody ever was connected to closes.

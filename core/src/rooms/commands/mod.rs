@@ -10,8 +10,8 @@ mod stay;
 
 pub use leg::{LAPSE, Lapse, LegClosed, LegConnected, LegLost};
 pub use life::{
-    CAPACITY_MAX, CLOSED, Close, Create, Created, DESCRIPTION_MAX, ExpireDeparted, ExpireEmpty,
-    Lock, MarkLeft, NAME_MAX, Unlock,
+    CAPACITY_MAX, CLOSED, ClearSeats, Close, Create, Created, DESCRIPTION_MAX, ExpireDeparted,
+    ExpireEmpty, Lock, NAME_MAX, Unlock,
 };
 pub use mic::{LockMic, Mute, SetSelfMute, UnlockMic};
 pub use removal::{Ban, Kick, LiftBan, REASON_MAX};
