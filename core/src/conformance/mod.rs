@@ -170,6 +170,10 @@ macro_rules! suite {
             a_policy_answers_every_event_once
             a_closed_room_is_swept_by_whoever_comes
 
+            a_policy_deals_with_each_row_once_whoever_drives
+            a_row_that_appears_while_a_policy_runs_is_dealt_with_once_or_not_at_all
+            a_policy_that_fails_half_way_goes_on_without_doing_anything_twice
+
             what_was_acknowledged_is_there_after_reopening
             the_feed_goes_on_after_reopening
             the_same_commands_leave_the_same_as_in_memory

@@ -1,22 +1,22 @@
-//! What is due, done: policies, timers, sweeps, outcomes that expire.
+//! What is due, done: timers, sweeps, outcomes that expire, and policies ([`react`](super::react)).
 
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 
-use super::feed::AdvanceCursor;
+use super::react::cursors;
 use super::sweep::FinishSweep;
 use super::{
-    AnyRefusal, Command, Ctx, DEADLINES, Deadline, Error, FeedCursor, Idempotency, IdempotencyKey,
-    POLICIES, Parlor, Policy, Reaction, SWEEPERS, Scheduled, Sweep, Sweeper, Timer,
+    AnyRefusal, Command, Ctx, DEADLINES, Deadline, Error, Idempotency, Parlor, SWEEPERS, Scheduled,
+    Sweep, Sweeper, Timer,
 };
 use crate::Uuid;
-use crate::events::{Actor, Envelope, Position};
+use crate::events::Actor;
 use crate::record::{Json, Stored as _, Timestamp};
 use crate::storage::{Draft, NamedQuery, Query, Select, Stop, StoreError};
 use crate::tables::Row;
 
 /// How many events a policy reads, timers fire or sweeps are looked at in one go.
-const PAGE: u32 = 256;
+pub(super) const PAGE: u32 = 256;
 
 /// What one call of [`Parlor::drive`] did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -90,18 +90,6 @@ impl Parlor {
             next = rows.first().map_or(next, |row| next.min((deadline.at)(row)));
         }
         Ok(Some(next).filter(|next| *next < Timestamp::NEVER))
-    }
-
-    /// Has the policies deal with one page of the feed. Returns how many events they dealt with.
-    ///
-    /// # Errors
-    /// [`StoreError`]
-    pub async fn react(&self) -> Result<usize, StoreError> {
-        let mut events = 0;
-        for policy in POLICIES {
-            events += self.follow(policy).await?;
-        }
-        Ok(events)
     }
 
     /// Takes every sweep under way one page further. Returns how many pages there were.
@@ -205,55 +193,6 @@ impl Parlor {
         }
     }
 
-    async fn follow(&self, policy: &Policy) -> Result<usize, StoreError> {
-        let from = self.position_of(policy).await?;
-        let page = self.events(from, PAGE as usize).await?;
-        let Some(last) = page.last() else { return Ok(0) };
-
-        let reactions = page.iter().flat_map(|envelope| {
-            let reactions = (policy.react)(envelope).into_iter().enumerate();
-            reactions.map(move |(n, reaction)| self.carry_out(policy, envelope, n, reaction))
-        });
-        join_all(reactions).await.into_iter().collect::<Result<Vec<()>, _>>()?;
-
-        let advance = AdvanceCursor { consumer: policy.name.into(), from, to: last.position };
-        match self.execute(Actor::HOST, advance).await {
-            Ok(_) => Ok(page.len()),
-            Err(Error::Store(error)) => Err(error),
-            Err(Error::Refused(_) | Error::KeyReused) => Ok(0),
-        }
-    }
-
-    pub(super) async fn position_of(&self, policy: &Policy) -> Result<Position, StoreError> {
-        let cursor = self.select(&cursors(policy.name)).await?.rows.pop();
-        Ok(cursor.map_or(Position::START, |row| row.position))
-    }
-
-    async fn carry_out(
-        &self,
-        policy: &Policy,
-        envelope: &Envelope,
-        n: usize,
-        Reaction::Do(command): Reaction,
-    ) -> Result<(), StoreError> {
-        let id = envelope.emitted.id;
-        let key = IdempotencyKey::new(format!("{}:{id}:{n}", policy.name));
-        let key = key.expect("policies have short names");
-        let actor = Actor::System { cause: Some(id) };
-        match self.execute_any(actor, Some(&key), command).await {
-            Ok(_) => Ok(()),
-            Err(Error::Store(error)) if error.is_the_commands_own() => {
-                tracing::error!(policy = policy.name, event = %id, %error, "a reaction failed");
-                Ok(())
-            }
-            Err(Error::Store(error)) => Err(error),
-            Err(refused) => {
-                tracing::warn!(policy = policy.name, event = %id, %refused, "a reaction was refused");
-                Ok(())
-            }
-        }
-    }
-
     async fn sweep_page(&self, sweeper: &Sweeper, sweep: &Sweep) -> Result<usize, StoreError> {
         let rows = self.store().select(&(sweeper.page)(sweep)).await?;
         let command = match rows.is_empty() {
@@ -321,10 +260,6 @@ fn due_timers(now: Timestamp) -> Select<Timer> {
 
 fn sweeps() -> Select<Sweep> {
     Select::new("engine.sweeps").limit(PAGE)
-}
-
-fn cursors(consumer: &str) -> Select<FeedCursor> {
-    Select::new("engine.cursor").filter(crate::col!(FeedCursor.consumer).is(consumer.into()))
 }
 
 fn expired_outcomes(now: Timestamp) -> Select<Idempotency> {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::idempotency::fingerprint;
 use super::{
     AnyCommand, AnyRefusal, Clock, Command, Ctx, Entropy, Idempotency, IdempotencyKey, POLICIES,
-    Settings,
+    Policy, Settings,
 };
 use crate::Uuid;
 use crate::events::{Actor, Envelope, Position};
@@ -20,6 +20,7 @@ pub struct Parlor {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     settings: Arc<Settings>,
+    policies: &'static [Policy],
 }
 
 /// Why a command was not carried out.
@@ -50,7 +51,20 @@ impl Parlor {
         settings: Settings,
     ) -> Self {
         let (clock, entropy) = (Arc::new(clock), Arc::new(entropy));
-        Self { store, clock, entropy, settings: Arc::new(settings) }
+        Self { store, clock, entropy, settings: Arc::new(settings), policies: POLICIES }
+    }
+
+    /// With these policies and no others: the suite tries what no policy of this build does.
+    #[cfg(feature = "conformance")]
+    #[must_use]
+    pub fn with_policies(mut self, policies: &'static [Policy]) -> Self {
+        self.policies = policies;
+        self
+    }
+
+    /// The policies that [`drive`](Self::drive) runs.
+    pub(super) fn policies(&self) -> &'static [Policy] {
+        self.policies
     }
 
     /// The time, by the host's clock.
@@ -159,7 +173,10 @@ impl Parlor {
     /// # Errors
     /// [`StoreError`]
     pub async fn head(&self) -> Result<Position, StoreError> {
-        let mut head = self.position_of(&POLICIES[0]).await?;
+        let mut head = match self.policies.first() {
+            Some(policy) => self.position_of(policy).await?,
+            None => Position::START,
+        };
         loop {
             match self.events(head, PAGE_MAX as usize).await?.last() {
                 Some(last) => head = last.position,

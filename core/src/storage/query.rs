@@ -293,14 +293,16 @@ pub struct Cursor(pub Vec<Value>);
 pub struct BadCursor;
 
 impl Cursor {
-    fn of(row: &Row, query: &Query) -> Self {
+    /// Where a page ends whose last row is this.
+    pub(crate) fn of(row: &Row, query: &Query) -> Self {
         let mut values = row.key().values();
         values.extend(row.values());
         let at = |name| query.table.position(name).expect("queries sort by columns of their table");
         Self(query.sorting().into_iter().map(|name| values[at(name)].clone()).collect())
     }
 
-    fn render(&self, name: &str) -> String {
+    /// As the text that clients are given.
+    pub(crate) fn render(&self, name: &str) -> String {
         let mut parts = vec![Json::from(name)];
         parts.extend(self.0.iter().map(to_json));
         URL_SAFE_NO_PAD.encode(Json::from(parts).to_string())
