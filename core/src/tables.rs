@@ -2,7 +2,9 @@
 
 use crate::engine::{FeedCursor, Idempotency, Sweep, Timer};
 use crate::identity::{AuthSession, User};
-use crate::rooms::{HandQueue, Occupancy, Participant, Room, RoomBan, RoomListing, Seat};
+use crate::rooms::{
+    HandQueue, Node, Occupancy, Participant, Room, RoomBan, RoomLease, RoomListing, Seat,
+};
 
 crate::tables! {
     User,
@@ -13,6 +15,8 @@ crate::tables! {
     Seat,
     HandQueue,
     Occupancy,
+    Node,
+    RoomLease,
     RoomListing,
     Sweep,
     Timer,

@@ -273,6 +273,7 @@ fn stay(
         mic: given.mic,
         connection: ConnectionState::Connected,
         leg_id: None,
+        lease_epoch: 0,
         joined_at: at,
         connected_at: Some(at),
         lost_at: None,

@@ -12,14 +12,15 @@ use std::task::{Context, Poll, Waker};
 use async_trait::async_trait;
 use futures_util::future::join;
 use parlor_core::conformance::{SeededEntropy, World, block_on};
-use parlor_core::engine::{Parlor, Settings};
+use parlor_core::engine::{Error, Parlor, Settings};
 use parlor_core::events::{Actor, Envelope, Position};
 use parlor_core::media::{
-    Bridge, CloseReason, Connect, LegId, MediaBackend, MediaError, MediaEvent, Refused, Rights,
-    SdpAnswer, SdpOffer,
+    Bridge, CloseReason, Connect, ConnectError, LegId, MediaBackend, MediaError, MediaEvent,
+    Refused, Rights, SdpAnswer, SdpOffer,
 };
 use parlor_core::rooms::{
-    Close, ConnectionState, Kick, LegConnected, Mute, Participant, ParticipantId, RoomId, StageMode,
+    Close, ConnectionState, Kick, Mute, Participant, ParticipantId, Refusal, RoomId, RoomLease,
+    StageMode,
 };
 use parlor_core::storage::{MemoryStore, Query, Store, StoreError, Work};
 use parlor_core::tables::Row;
@@ -111,8 +112,12 @@ fn evening() -> Evening {
     world.join(host, room).unwrap();
     let stay = world.join(guest, room).unwrap().participant;
     let engine = Arc::new(Engine::default());
-    let bridge = Bridge::new(world.parlor.clone(), engine.clone());
+    let bridge = bridge(&world.parlor, &engine);
     Evening { world, engine, bridge, host, guest, room, stay }
+}
+
+fn bridge(parlor: &Parlor, engine: &Arc<Engine>) -> Bridge {
+    block_on(Bridge::start(parlor.clone(), engine.clone(), "a", "https://a")).unwrap()
 }
 
 impl Evening {
@@ -124,6 +129,12 @@ impl Evening {
     /// Everything that the engine has been asked since the last look.
     fn asked(&self) -> Vec<Asked> {
         std::mem::take(&mut self.engine.asked.lock().unwrap())
+    }
+
+    /// Lets the engine say something, and the bridge hear it.
+    fn report(&self, event: MediaEvent) {
+        self.engine.reports.lock().unwrap().push_back(event);
+        block_on(self.bridge.listen(|_| {}, || ready(())));
     }
 
     fn up(&self, leg: LegId) -> MediaEvent {
@@ -198,19 +209,87 @@ fn a_closed_room_falls_silent_before_its_stays_are_marked() {
 }
 
 #[test]
-fn a_start_after_a_crash_marks_legs_as_lost_and_ends_though_a_room_was_half_closed() {
+fn a_start_after_a_crash_counts_legs_as_lost() {
     let it = evening();
-    let (room, participant, leg) = (it.room, it.stay, LegId(parlor_core::Uuid::from_u128(7)));
-    let connected = LegConnected { room, participant, leg };
-    block_on(it.world.parlor.execute(Actor::HOST, connected.clone())).unwrap();
-    assert_eq!(block_on(it.bridge.recover()).unwrap(), 1);
+    let leg = it.offer(GOOD).unwrap();
+    it.report(it.up(leg));
+    assert_eq!(it.guest_row().connection, ConnectionState::Connected);
+
+    let again = bridge(&it.world.parlor, &it.engine);
+    it.world.drive();
     assert_eq!(it.guest_row().connection, ConnectionState::Reconnecting);
 
-    block_on(it.world.parlor.execute(Actor::HOST, connected)).unwrap();
-    block_on(it.world.parlor.execute(it.host, Close { room })).unwrap();
-    assert_eq!(block_on(it.bridge.recover()).unwrap(), 1);
+    // The earlier process was not dead after all: nobody heeds it, and it finds out.
+    it.asked();
+    assert!(matches!(block_on(it.bridge.renew()), Err(Error::Refused(Refusal::Fenced))));
+    assert_eq!(it.asked(), [Asked::Disconnect(leg)]);
+    it.report(it.up(leg));
+    assert_eq!(it.guest_row().connection, ConnectionState::Reconnecting);
+
+    let offer = SdpOffer(GOOD.into());
+    let (leg, _) = block_on(again.connect(it.guest, it.room, offer)).unwrap();
+    it.engine.reports.lock().unwrap().push_back(it.up(leg));
+    block_on(again.listen(|_| {}, || ready(())));
+    assert_eq!(it.guest_row().connection, ConnectionState::Connected);
+    assert_eq!(it.guest_row().id, it.stay);
+}
+
+#[test]
+fn a_room_is_one_nodes_until_it_is_silent_for_too_long() {
+    let it = evening();
+    let leg = it.offer(GOOD).unwrap();
+    it.report(it.up(leg));
+    let engine = Arc::new(Engine::default());
+    let start = Bridge::start(it.world.parlor.clone(), engine.clone(), "b", "https://b");
+    let other = block_on(start).unwrap();
+    let offer = || block_on(other.connect(it.guest, it.room, SdpOffer(GOOD.into())));
+
+    let elsewhere = offer().unwrap_err();
+    assert!(
+        matches!(&elsewhere, ConnectError::Elsewhere { node, url } if node == "a" && url == "https://a"),
+        "{elsewhere}"
+    );
+    let lease = Settings::default().lease;
+    for _ in 0..3 {
+        it.world.clock.advance(lease / 2);
+        block_on(it.bridge.renew()).unwrap();
+        block_on(other.renew()).unwrap();
+        it.world.drive();
+    }
+    assert!(offer().is_err());
+    assert_eq!(it.guest_row().connection, ConnectionState::Connected);
+
+    it.world.clock.advance(lease);
     it.world.drive();
-    assert_eq!(it.guest_row().connection, ConnectionState::Left);
+    assert_eq!(it.guest_row().connection, ConnectionState::Reconnecting);
+    block_on(other.renew()).unwrap();
+    let (leg, _) = offer().unwrap();
+    engine.reports.lock().unwrap().push_back(it.up(leg));
+    block_on(other.listen(|_| {}, || ready(())));
+    assert_eq!(it.guest_row().connection, ConnectionState::Connected);
+    assert_eq!(it.guest_row().id, it.stay);
+
+    // The first one was only slow. It hears that the room is gone, and no more of it is heard.
+    it.asked();
+    block_on(it.bridge.renew()).unwrap();
+    assert!(it.asked().iter().any(|asked| matches!(asked, Asked::Disconnect(_))));
+    assert_eq!(it.world.held::<Participant>(it.stay).unwrap().leg_id, Some(leg));
+}
+
+#[test]
+fn a_room_that_nobody_is_connected_to_any_more_is_given_back() {
+    let it = evening();
+    let leg = it.offer(GOOD).unwrap();
+    it.report(it.up(leg));
+    let (room, participant) = (it.room, it.stay);
+    block_on(it.world.parlor.execute(it.host, Kick { room, participant })).unwrap();
+    once(it.bridge.follow());
+    let node = || it.world.held::<RoomLease>(it.room).unwrap().node;
+    for _ in 0..2 {
+        assert_eq!(node().as_deref(), Some("a"));
+        block_on(it.bridge.renew()).unwrap();
+    }
+    assert_eq!(node(), None);
 }
 
 /// A store that is busy for a while.
@@ -245,7 +324,12 @@ impl Store for Busy {
 #[test]
 fn a_report_that_the_store_could_not_take_is_not_lost_and_keeps_its_place() {
     let it = evening();
-    let leg = it.offer(GOOD).unwrap();
+    let busy = Arc::new(Busy { store: it.world.store.clone(), times: AtomicUsize::new(0) });
+    let (clock, entropy) = (it.world.clock.clone(), SeededEntropy::new(5));
+    let parlor = Parlor::with_settings(busy.clone(), clock, entropy, Settings::default());
+    let bridge = bridge(&parlor, &it.engine);
+    let offer = SdpOffer(GOOD.into());
+    let (leg, _) = block_on(bridge.connect(it.guest, it.room, offer)).unwrap();
     let closed = MediaEvent::Closed {
         leg,
         room: it.room,
@@ -253,10 +337,7 @@ fn a_report_that_the_store_could_not_take_is_not_lost_and_keeps_its_place() {
         reason: CloseReason::ClosedByPeer,
     };
     it.engine.reports.lock().unwrap().extend([it.up(leg), it.up(leg), closed]);
-    let busy = Busy { store: it.world.store.clone(), times: AtomicUsize::new(5) };
-    let (clock, entropy) = (it.world.clock.clone(), SeededEntropy::new(5));
-    let parlor = Parlor::with_settings(Arc::new(busy), clock, entropy, Settings::default());
-    let bridge = Bridge::new(parlor, it.engine.clone());
+    busy.times.store(5, Ordering::Relaxed);
     let pauses = AtomicUsize::new(0);
 
     block_on(bridge.listen(

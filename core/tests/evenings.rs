@@ -14,12 +14,13 @@ use parlor_core::engine::{AnyCommand, Clock as _, Error, Parlor, Settings, Sweep
 use parlor_core::events::Actor;
 use parlor_core::media::LegId;
 use parlor_core::rooms::{
-    AcceptInvite, Admitted, Ban, Close, ConnectionState, DeclineInvite, ExpireDeparted,
+    AcceptInvite, Admitted, Ban, ClaimRoom, Close, ConnectionState, DeclineInvite, ExpireDeparted,
     ExpireEmpty, ExpireInvite, GrantFloor, HandQueue, InviteToSpeak, Join, Kick, Lapse, Leave,
     LeaveReason, LegClosed, LegConnected, LegLost, LiftBan, Lock, LockMic, LowerHand, MicState,
-    MoveToAudience, Mute, Occupancy, Participant, ParticipantId, RaiseHand, RefreshListing, Room,
-    RoomBan, RoomCloseReason, RoomId, RoomListing, RoomRole, RoomStatus, Seat, SetSelfMute,
-    StageMode, StageState, StepDown, Unlock, UnlockMic,
+    MoveToAudience, Mute, NodeRun, Occupancy, Participant, ParticipantId, RaiseHand,
+    RefreshListing, ReleaseRoom, Room, RoomBan, RoomCloseReason, RoomId, RoomLease, RoomListing,
+    RoomRole, RoomStatus, Seat, SetSelfMute, StageMode, StageState, StartNode, StepDown, Unlock,
+    UnlockMic, VacateRoom,
 };
 use parlor_core::storage::MemoryStore;
 use proptest::prelude::*;
@@ -41,7 +42,7 @@ struct Step {
 }
 
 prop_compose! {
-    fn a_step()(what in 0..36u8, who in 0..PEOPLE, room in 0..2usize, whom in 0..12usize, n in 0..64u64) -> Step {
+    fn a_step()(what in 0..37u8, who in 0..PEOPLE, room in 0..2usize, whom in 0..12usize, n in 0..64u64) -> Step {
         Step { what, who, room, whom, n }
     }
 }
@@ -135,6 +136,10 @@ impl Evening {
             settings,
         );
         let people = world.crowd(PEOPLE);
+        for node in ["a", "b"].map(String::from) {
+            let start = StartNode { node, url: String::new() };
+            block_on(parlor.execute(Actor::HOST, start)).unwrap();
+        }
         let rooms = [StageMode::OpenFloor, StageMode::Moderated]
             .map(|mode| world.room(people[0], mode, CAPACITY));
         Self { world, parlor, people, rooms, stays: Vec::new(), done: BTreeMap::new() }
@@ -195,11 +200,23 @@ impl Evening {
             22 => (actor, Lock { room }.into()),
             23 => (actor, Unlock { room }.into()),
             24 if n < 3 => (actor, Close { room }.into()),
-            25..=27 => (Actor::HOST, LegConnected { room: at, participant, leg }.into()),
-            28 => (Actor::HOST, LegLost { room: at, participant, leg }.into()),
-            29 => (Actor::HOST, LegClosed { room: at, participant, leg }.into()),
+            // Mostly what the node says that has the room, sometimes one that has lost it.
+            25..=27 => {
+                let lease_epoch = self.epoch(at) - i64::from(n % 8 == 0);
+                (Actor::HOST, LegConnected { room: at, participant, leg, lease_epoch }.into())
+            }
+            28 => {
+                let lease_epoch = self.epoch(at) - i64::from(n % 8 == 0);
+                (Actor::HOST, LegLost { room: at, participant, leg, lease_epoch }.into())
+            }
+            29 => {
+                let lease_epoch = self.epoch(at);
+                (Actor::HOST, LegClosed { room: at, participant, leg, lease_epoch }.into())
+            }
             // A timer that fires out of turn: early, late, again, or for what is long over.
             30 => (Actor::HOST, out_of_turn(n, at, participant)),
+            // Nodes take rooms, and lose them.
+            36 => (Actor::HOST, hands_over(n, at, self.epoch(at))),
             31 => {
                 // A server whose clock has been set back, and one whose clock runs ahead.
                 let skew = Duration::from_secs(n);
@@ -238,6 +255,11 @@ impl Evening {
             Err(other) => panic!("{command:?}: {other}"),
         }
         Some((actor, command))
+    }
+
+    /// The epoch in which a node has a room.
+    fn epoch(&self, room: RoomId) -> i64 {
+        RoomLease::epoch_of(self.world.held::<RoomLease>(room).as_ref())
     }
 
     fn server(&self, clock: ManualClock, seed: u64) -> Parlor {
@@ -420,6 +442,16 @@ fn check_step(command: Option<&(Actor, AnyCommand)>, before: &Look, after: &Look
 fn actor(stay: &Participant) -> Actor {
     let session = parlor_core::identity::AuthSessionId(parlor_core::Uuid::nil());
     Actor::User { user: stay.user_id, session }
+}
+
+fn hands_over(n: u64, room: RoomId, epoch: i64) -> AnyCommand {
+    let node = |name: &str| NodeRun { node: name.into(), run: 1 };
+    match n % 4 {
+        0 => ClaimRoom { room, by: node("a") }.into(),
+        1 => ClaimRoom { room, by: node("b") }.into(),
+        2 => VacateRoom { room, epoch }.into(),
+        _ => ReleaseRoom { room, epoch }.into(),
+    }
 }
 
 fn out_of_turn(n: u64, room: RoomId, participant: ParticipantId) -> AnyCommand {

@@ -56,7 +56,7 @@ fn an_internal_command_is_as_unknown_as_one_that_does_not_exist() {
     let (room, participant) = (RoomId(Uuid::nil()), ParticipantId(Uuid::nil()));
     let internal: [AnyCommand; 3] = [
         ExpireEmpty { room }.into(),
-        LegConnected { room, participant, leg: Uuid::nil().into() }.into(),
+        LegConnected { room, participant, leg: Uuid::nil().into(), lease_epoch: 0 }.into(),
         CreateGuest { display_name: "Ada".into(), token_hash: Digest([0; 32]) }.into(),
     ];
     for command in internal {

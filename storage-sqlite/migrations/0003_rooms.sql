@@ -70,6 +70,7 @@ CREATE TABLE participant (
     mic          TEXT    NOT NULL, -- their microphone (SM-8)
     connection   TEXT    NOT NULL, -- their transport (SM-6)
     leg_id       BLOB,             -- the leg that is, or was last, connected
+    lease_epoch  INTEGER NOT NULL, -- of the lease under which that leg is; 0 where there is none
     joined_at    INTEGER NOT NULL,
     connected_at INTEGER,          -- when their first leg came up
     lost_at      INTEGER,          -- when their leg was lost, while it is
@@ -166,6 +167,40 @@ CREATE TABLE occupancy (
     CONSTRAINT occupancy_active_have_seats CHECK (active BETWEEN 0 AND reserved),
     CONSTRAINT occupancy_peak_is_the_most  CHECK (peak >= active)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE node (
+    -- A process that takes part: it answers for any room, and has the media of some.
+    name       TEXT    NOT NULL,
+    url        TEXT    NOT NULL, -- where its clients reach it
+    run        INTEGER NOT NULL, -- counts its starts; what an older process says is refused
+    expires_at INTEGER NOT NULL, -- until when it counts as alive
+    PRIMARY KEY (name),
+    CONSTRAINT node_name_is_short CHECK (octet_length(name) BETWEEN 1 AND 1600),
+    CONSTRAINT node_url_is_short  CHECK (octet_length(url) <= 8000),
+    CONSTRAINT node_run_counts    CHECK (run >= 1)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE room_lease (
+    -- Which node has a room's media (O5). The epoch counts the changes of hands: what is said under
+    -- an older one is refused.
+    room_id    BLOB    NOT NULL,
+    node       TEXT,             -- nobody's while the room has no media
+    run        INTEGER NOT NULL, -- which start of the node took it
+    url        TEXT    NOT NULL, -- where the node's clients reach it
+    epoch      INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL, -- the largest number while it is nobody's
+    PRIMARY KEY (room_id),
+    FOREIGN KEY (room_id) REFERENCES room (id),
+    CONSTRAINT room_lease_epoch_counts       CHECK (epoch >= 1),
+    CONSTRAINT room_lease_runs_out_if_it_is_had CHECK (
+        node IS NOT NULL OR expires_at = 9223372036854775807
+    )
+) STRICT, WITHOUT ROWID;
+
+-- What runs out, the first to do so first.
+CREATE INDEX room_lease_expiring ON room_lease (expires_at, room_id);
+-- What a node has.
+CREATE INDEX room_lease_of_node ON room_lease (node, room_id);
 
 CREATE TABLE room_listing (
     -- A room's card in the lobby: a copy, at most a second old.

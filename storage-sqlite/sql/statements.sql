@@ -34,9 +34,9 @@ UPDATE room_ban SET display_name = ?3, reason = ?4, banned_by = ?5, at = ?6 WHER
 DELETE FROM room_ban WHERE room_id = ?1 AND user_id = ?2;
 
 -- Rows of participant.
-SELECT id, room_id, epoch, user_id, display_name, role, stage, hand_seq, mic, connection, leg_id, joined_at, connected_at, lost_at, lapses_at, left_at, leave_reason, removed_by FROM participant WHERE id = ?1;
-INSERT INTO participant (id, room_id, epoch, user_id, display_name, role, stage, hand_seq, mic, connection, leg_id, joined_at, connected_at, lost_at, lapses_at, left_at, leave_reason, removed_by) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18);
-UPDATE participant SET room_id = ?2, epoch = ?3, user_id = ?4, display_name = ?5, role = ?6, stage = ?7, hand_seq = ?8, mic = ?9, connection = ?10, leg_id = ?11, joined_at = ?12, connected_at = ?13, lost_at = ?14, lapses_at = ?15, left_at = ?16, leave_reason = ?17, removed_by = ?18 WHERE id = ?1;
+SELECT id, room_id, epoch, user_id, display_name, role, stage, hand_seq, mic, connection, leg_id, lease_epoch, joined_at, connected_at, lost_at, lapses_at, left_at, leave_reason, removed_by FROM participant WHERE id = ?1;
+INSERT INTO participant (id, room_id, epoch, user_id, display_name, role, stage, hand_seq, mic, connection, leg_id, lease_epoch, joined_at, connected_at, lost_at, lapses_at, left_at, leave_reason, removed_by) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19);
+UPDATE participant SET room_id = ?2, epoch = ?3, user_id = ?4, display_name = ?5, role = ?6, stage = ?7, hand_seq = ?8, mic = ?9, connection = ?10, leg_id = ?11, lease_epoch = ?12, joined_at = ?13, connected_at = ?14, lost_at = ?15, lapses_at = ?16, left_at = ?17, leave_reason = ?18, removed_by = ?19 WHERE id = ?1;
 DELETE FROM participant WHERE id = ?1;
 
 -- Rows of seat.
@@ -56,6 +56,18 @@ SELECT room_id, reserved, active, peak FROM occupancy WHERE room_id = ?1;
 INSERT INTO occupancy (room_id, reserved, active, peak) VALUES (?1, ?2, ?3, ?4);
 UPDATE occupancy SET reserved = ?2, active = ?3, peak = ?4 WHERE room_id = ?1;
 DELETE FROM occupancy WHERE room_id = ?1;
+
+-- Rows of node.
+SELECT name, url, run, expires_at FROM node WHERE name = ?1;
+INSERT INTO node (name, url, run, expires_at) VALUES (?1, ?2, ?3, ?4);
+UPDATE node SET url = ?2, run = ?3, expires_at = ?4 WHERE name = ?1;
+DELETE FROM node WHERE name = ?1;
+
+-- Rows of room_lease.
+SELECT room_id, node, run, url, epoch, expires_at FROM room_lease WHERE room_id = ?1;
+INSERT INTO room_lease (room_id, node, run, url, epoch, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6);
+UPDATE room_lease SET node = ?2, run = ?3, url = ?4, epoch = ?5, expires_at = ?6 WHERE room_id = ?1;
+DELETE FROM room_lease WHERE room_id = ?1;
 
 -- Rows of room_listing.
 SELECT room_id, name, description, owner_name, stage_mode, status, locked, active, max_participants, search, refreshed_at FROM room_listing WHERE room_id = ?1;
@@ -115,7 +127,7 @@ SELECT room_id, reserved, active, peak FROM occupancy WHERE room_id = ?1 ORDER B
 SELECT room_id, user_id, participant_id, epoch, role FROM seat WHERE room_id = ?1 AND user_id = ?2 ORDER BY room_id, user_id LIMIT ?3;
 
 -- The read rooms.participants_by_id, by primary key.
-SELECT id, room_id, epoch, user_id, display_name, role, stage, hand_seq, mic, connection, leg_id, joined_at, connected_at, lost_at, lapses_at, left_at, leave_reason, removed_by FROM participant WHERE id IN (?1) ORDER BY id LIMIT ?2;
+SELECT id, room_id, epoch, user_id, display_name, role, stage, hand_seq, mic, connection, leg_id, lease_epoch, joined_at, connected_at, lost_at, lapses_at, left_at, leave_reason, removed_by FROM participant WHERE id IN (?1) ORDER BY id LIMIT ?2;
 
 -- The read rooms.seats, by primary key.
 SELECT room_id, user_id, participant_id, epoch, role FROM seat WHERE room_id = ?1 AND epoch = ?2 ORDER BY room_id, user_id LIMIT ?3;
@@ -123,11 +135,17 @@ SELECT room_id, user_id, participant_id, epoch, role FROM seat WHERE room_id = ?
 -- The read rooms.seats_up_to, by primary key.
 SELECT room_id, user_id, participant_id, epoch, role FROM seat WHERE room_id = ?1 AND epoch <= ?2 ORDER BY room_id, user_id LIMIT ?3;
 
--- The read rooms.connected, by participant_lapsing.
-SELECT id, room_id, epoch, user_id, display_name, role, stage, hand_seq, mic, connection, leg_id, joined_at, connected_at, lost_at, lapses_at, left_at, leave_reason, removed_by FROM participant WHERE left_at IS NULL AND lapses_at = ?1 ORDER BY id LIMIT ?2;
+-- The read rooms.leases_expiring, by room_lease_expiring.
+SELECT room_id, node, run, url, epoch, expires_at FROM room_lease WHERE expires_at <= ?1 ORDER BY expires_at, room_id LIMIT ?2;
+
+-- The read rooms.leases_of, by room_lease_of_node.
+SELECT room_id, node, run, url, epoch, expires_at FROM room_lease WHERE node = ?1 ORDER BY room_id LIMIT ?2;
+
+-- The read rooms.nodes, by primary key.
+SELECT name, url, run, expires_at FROM node WHERE 1 ORDER BY name LIMIT ?1;
 
 -- The read rooms.lapsing, by participant_lapsing.
-SELECT id, room_id, epoch, user_id, display_name, role, stage, hand_seq, mic, connection, leg_id, joined_at, connected_at, lost_at, lapses_at, left_at, leave_reason, removed_by FROM participant WHERE left_at IS NULL AND lapses_at <= ?1 ORDER BY lapses_at, id LIMIT ?2;
+SELECT id, room_id, epoch, user_id, display_name, role, stage, hand_seq, mic, connection, leg_id, lease_epoch, joined_at, connected_at, lost_at, lapses_at, left_at, leave_reason, removed_by FROM participant WHERE left_at IS NULL AND lapses_at <= ?1 ORDER BY lapses_at, id LIMIT ?2;
 
 -- The read rooms.discover, by room_listing_busiest.
 SELECT room_id, name, description, owner_name, stage_mode, status, locked, active, max_participants, search, refreshed_at FROM room_listing WHERE 1 ORDER BY active DESC, room_id DESC LIMIT ?1;

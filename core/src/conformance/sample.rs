@@ -9,9 +9,9 @@ use crate::identity::{self, AuthSession, AuthSessionId, User, UserId, UserKind};
 use crate::media::LegId;
 use crate::record::{Digest, Json, Timestamp};
 use crate::rooms::{
-    Ban, ConnectionState, Event, ExpireEmpty, FloorVia, HandQueue, LeaveReason, MicState,
-    Occupancy, Participant, ParticipantId, Room, RoomBan, RoomCloseReason, RoomId, RoomListing,
-    RoomRole, RoomStatus, Seat, StageMode, StageState,
+    Ban, ConnectionState, Event, ExpireEmpty, FloorVia, HandQueue, LeaveReason, MicState, Node,
+    Occupancy, Participant, ParticipantId, Room, RoomBan, RoomCloseReason, RoomId, RoomLease,
+    RoomListing, RoomRole, RoomStatus, Seat, StageMode, StageState,
 };
 use crate::storage::text;
 use crate::tables::Row;
@@ -67,6 +67,22 @@ pub(super) fn rows(n: u128, full: bool) -> Vec<Row> {
         HandQueue { room_id: room, next_seq: epoch, speakers: if full { u32::MAX } else { 0 } }
             .into(),
         occupancy(room, if full { u32::MAX } else { 0 }).into(),
+        Node {
+            name: format!("{n}~!%_'\"\\"),
+            url: text_of("", full),
+            run: epoch,
+            expires_at: at(full),
+        }
+        .into(),
+        RoomLease {
+            room_id: room,
+            node: full.then(|| ODD.into()),
+            run: if full { i64::MIN } else { 0 },
+            url: text_of("", full),
+            epoch,
+            expires_at: if full { LATE } else { Timestamp::NEVER },
+        }
+        .into(),
         a_card(room, full).into(),
         Sweep {
             name: format!("suite.{n}"),
@@ -153,6 +169,7 @@ fn stays(
         mic: if full { MicState::Locked } else { MicState::Off },
         connection: ConnectionState::Joining,
         leg_id: None,
+        lease_epoch: i64::from(full),
         joined_at: EARLY,
         connected_at: None,
         lost_at: None,
@@ -252,6 +269,8 @@ pub fn every_event() -> Vec<AnyEvent> {
         Event::MicChanged { room, participant, mic, by: None },
         Event::Banned { room, user, by },
         Event::BanLifted { room, user, by },
+        Event::Claimed { room, node: ODD.into(), epoch: i64::MAX },
+        Event::Vacated { room, epoch: 1 },
         Event::Listed {
             room,
             name: ODD.into(),

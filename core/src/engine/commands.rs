@@ -42,5 +42,11 @@ crate::commands! {
     "rooms.leg_connected" => internal LegConnected(rooms::LegConnected),
     "rooms.leg_lost" => internal LegLost(rooms::LegLost),
     "rooms.leg_closed" => internal LegClosed(rooms::LegClosed),
+    "rooms.leg_orphaned" => internal LegOrphaned(rooms::LegOrphaned),
+    "rooms.start_node" => internal StartNode(rooms::StartNode),
+    "rooms.claim" => internal ClaimRoom(rooms::ClaimRoom),
+    "rooms.renew_leases" => internal RenewLeases(rooms::RenewLeases),
+    "rooms.release" => internal ReleaseRoom(rooms::ReleaseRoom),
+    "rooms.vacate" => internal VacateRoom(rooms::VacateRoom),
     "rooms.refresh_listing" => internal RefreshListing(rooms::RefreshListing),
 }

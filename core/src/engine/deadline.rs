@@ -22,4 +22,4 @@ pub struct Deadline {
 }
 
 /// Every deadline.
-pub const DEADLINES: &[Deadline] = &[rooms::LAPSE];
+pub const DEADLINES: &[Deadline] = &[rooms::LAPSE, rooms::LEASE];

@@ -65,4 +65,4 @@ impl fmt::Debug for Reaction {
 }
 
 /// Every policy.
-pub const POLICIES: &[Policy] = &[rooms::LISTING];
+pub const POLICIES: &[Policy] = &[rooms::LISTING, rooms::ORPHANS];

@@ -20,6 +20,8 @@ pub struct Settings {
     pub idempotency_ttl: Duration,
     /// A room's card in the lobby is refreshed at most this often. Default 1 s.
     pub listing_interval: Duration,
+    /// A node that is silent this long loses its rooms to others. Default 10 s.
+    pub lease: Duration,
     /// A room's capacity unless its creator says otherwise. Default 1,000.
     pub max_participants: u32,
     /// Speakers on a moderated stage, hosts included. Default 50.
@@ -38,6 +40,7 @@ impl Default for Settings {
             guest_session_ttl: DAY * 30,
             idempotency_ttl: DAY,
             listing_interval: Duration::from_secs(1),
+            lease: Duration::from_secs(10),
             max_participants: 1_000,
             max_speakers: 50,
         }

@@ -10,8 +10,9 @@ use super::{Connect, LegId, MediaBackend, MediaError, MediaEvent, Rights, SdpAns
 use crate::engine::{AnyCommand, Error, IdempotencyKey, Parlor};
 use crate::events::{Actor, AnyEvent, Envelope};
 use crate::rooms::{
-    ConnectionState, Event, LegClosed, LegConnected, LegLost, Participant, ParticipantId, Refusal,
-    RoomId, queries,
+    ClaimRoom, Claimed, ConnectionState, Event, LegClosed, LegConnected, LegLost, NodeRun,
+    Participant, ParticipantId, RENEWED_MAX, Refusal, ReleaseRoom, RenewLeases, RoomId, StartNode,
+    queries,
 };
 use crate::storage::{PAGE_MAX, StoreError};
 
@@ -21,12 +22,16 @@ const REPORTS_MAX: usize = 16_384;
 /// Joins the domain to a media engine: events change rights, reports of the engine become internal
 /// commands.
 ///
-/// A host runs [`follow`](Self::follow) and [`listen`](Self::listen) side by side, and calls
-/// [`connect`](Self::connect) with what clients offer. The database says who may do what; the
-/// bridge only carries it over, so it can be restarted at any time.
+/// A host runs [`follow`](Self::follow) and [`listen`](Self::listen) side by side, calls
+/// [`renew`](Self::renew) a few times within each [`Settings::lease`](crate::engine::Settings), and
+/// [`connect`](Self::connect) with what clients offer. The database says who may do what, and which
+/// node has a room's media; the bridge only carries it over, so it can be restarted at any time.
 pub struct Bridge {
     parlor: Parlor,
     backend: Arc<dyn MediaBackend>,
+    node: NodeRun,
+    /// The rooms whose media is here.
+    rooms: Mutex<BTreeMap<RoomId, Held>>,
     legs: Mutex<BTreeMap<ParticipantId, Legs>>,
     /// Held from reading a participant to setting their rights: an older reading never overtakes a
     /// newer one.
@@ -40,51 +45,140 @@ struct Legs {
     ids: BTreeSet<LegId>,
 }
 
+/// A room whose lease this node has.
+#[derive(Clone, Copy)]
+struct Held {
+    epoch: i64,
+    /// Nobody was connected when the lease was renewed last.
+    is_idle: bool,
+}
+
 /// Why a transport was not set up.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ConnectError {
     /// The actor is not in the room.
     #[error(transparent)]
     Command(#[from] Error<Refusal>),
+    /// Another node has the room's media.
+    #[error("the room's media is at the node {node}, {url}")]
+    Elsewhere {
+        /// The node's name.
+        node: String,
+        /// Where its clients reach it.
+        url: String,
+    },
     /// The engine did not take the offer.
     #[error(transparent)]
     Media(#[from] MediaError),
 }
 
 impl Bridge {
-    /// A bridge between the two.
-    pub fn new(parlor: Parlor, backend: Arc<dyn MediaBackend>) -> Self {
-        Self { parlor, backend, legs: Mutex::default(), carrying: AsyncMutex::new(()) }
-    }
-
-    /// Marks all legs the database knows as lost, so that their participants may come back within
-    /// the grace period. To be called once, before clients are served, by the one process that has
-    /// media on this database.
+    /// A bridge between the two, for a node of this name that clients reach at `url`. What an
+    /// earlier process of the name had is given up: its participants may come back within their
+    /// grace period. One process with media goes by a name at a time.
     ///
     /// # Errors
-    /// [`StoreError`]
-    pub async fn recover(&self) -> Result<usize, StoreError> {
-        let (mut recovered, mut after) = (0, None::<String>);
+    /// [`Error`]: the name or address is malformed, or the store failed.
+    pub async fn start(
+        parlor: Parlor,
+        backend: Arc<dyn MediaBackend>,
+        node: &str,
+        url: &str,
+    ) -> Result<Self, Error<Refusal>> {
+        let start = StartNode { node: node.to_owned(), url: url.to_owned() };
+        let node = parlor.execute(Actor::HOST, start).await?;
+        let (rooms, legs) = (Mutex::default(), Mutex::default());
+        let bridge = Self { parlor, backend, node, rooms, legs, carrying: AsyncMutex::new(()) };
         loop {
-            let select = queries::connected().after(after.as_deref());
-            let select = select.expect("a cursor of this query's own");
-            let page = self.parlor.select(&select).await?;
-            recovered += page.rows.len();
-            let lost = page.rows.into_iter().filter_map(|row| {
-                let (room, participant, leg) = (row.room_id, row.id, row.leg_id?);
-                let lost = LegLost { room, participant, leg };
-                Some(self.parlor.execute(Actor::HOST, lost))
-            });
-            for outcome in join_all(lost).await {
-                // A stay that ended meanwhile, or with its room, needs nothing more.
-                if let Err(Error::Store(error)) = outcome {
+            let left = bridge.parlor.select(&queries::leases_of(&bridge.node.node)).await?.rows;
+            if left.is_empty() {
+                return Ok(bridge);
+            }
+            let given_up = left.into_iter().map(|it| bridge.give_up(it.room_id, it.epoch));
+            join_all(given_up).await.into_iter().collect::<Result<Vec<()>, _>>()?;
+        }
+    }
+
+    /// Keeps the rooms that people are connected to, lets go of the others, and ends what has gone
+    /// to another node.
+    ///
+    /// When the store cannot be reached, media goes on: nobody else can take the rooms then.
+    ///
+    /// # Errors
+    /// [`Refusal::Fenced`] when another process goes by this node's name: all media here has
+    /// ended. Otherwise [`StoreError`]; to be called again.
+    pub async fn renew(&self) -> Result<(), Error<Refusal>> {
+        let connected: BTreeSet<_> = self.legs().values().map(|legs| legs.room).collect();
+        let mut idle = Vec::new();
+        for (room, held) in self.rooms().iter_mut() {
+            // Twice in a row: somebody may be on the way.
+            match !connected.contains(room) {
+                true if held.is_idle => idle.push((*room, held.epoch)),
+                is_idle => held.is_idle = is_idle,
+            }
+        }
+        for (room, epoch) in idle {
+            self.rooms().remove(&room);
+            self.give_up(room, epoch).await?;
+        }
+        let kept: Vec<_> = self.rooms().iter().map(|(room, held)| (*room, held.epoch)).collect();
+        let mut pages: Vec<_> = kept.chunks(RENEWED_MAX).map(<[_]>::to_vec).collect();
+        if pages.is_empty() {
+            pages.push(Vec::new());
+        }
+        for rooms in pages {
+            let renew = RenewLeases { by: self.node.clone(), rooms };
+            match self.parlor.execute(Actor::HOST, renew).await {
+                Ok(renewed) => {
+                    for room in renewed.lost {
+                        self.lose(room).await;
+                    }
+                }
+                Err(error) => {
+                    if matches!(error, Error::Refused(_)) {
+                        for (room, _) in &kept {
+                            self.lose(*room).await;
+                        }
+                    }
                     return Err(error);
                 }
             }
-            match page.next {
-                Some(next) => after = Some(next),
-                None => return Ok(recovered),
+        }
+        Ok(())
+    }
+
+    /// Gives all rooms back, for others to take at once. To be called last, when the media engine
+    /// has shut down and [`listen`](Self::listen) has ended.
+    ///
+    /// # Errors
+    /// [`StoreError`]; what is not given back runs out.
+    pub async fn stop(&self) -> Result<(), StoreError> {
+        let rooms = std::mem::take(&mut *self.rooms());
+        for (room, held) in rooms {
+            self.give_up(room, held.epoch).await?;
+        }
+        Ok(())
+    }
+
+    async fn give_up(&self, room: RoomId, epoch: i64) -> Result<(), StoreError> {
+        match self.parlor.execute(Actor::HOST, ReleaseRoom { room, epoch }).await {
+            Err(Error::Store(error)) => Err(error),
+            Ok(()) | Err(Error::Refused(_) | Error::KeyReused) => Ok(()),
+        }
+    }
+
+    /// The epoch in which this node has a room, taking the room if it is nobody's.
+    async fn claim(&self, room: RoomId) -> Result<i64, ConnectError> {
+        if let Some(held) = self.rooms().get_mut(&room) {
+            held.is_idle = false;
+            return Ok(held.epoch);
+        }
+        match self.parlor.execute(Actor::HOST, ClaimRoom { room, by: self.node.clone() }).await? {
+            Claimed::Ours { epoch } => {
+                self.rooms().insert(room, Held { epoch, is_idle: false });
+                Ok(epoch)
             }
+            Claimed::Elsewhere { node, url } => Err(ConnectError::Elsewhere { node, url }),
         }
     }
 
@@ -101,6 +195,7 @@ impl Bridge {
         offer: SdpOffer,
     ) -> Result<(LegId, SdpAnswer), ConnectError> {
         let stay = self.parlor.rooms().own_stay(actor, room).await?;
+        self.claim(room).await?;
         let (leg, participant) = (self.parlor.new_id::<LegId>(), stay.id);
         // From here on the feed's changes reach the new leg; what changed before is read below.
         self.note(room, participant, leg);
@@ -127,8 +222,8 @@ impl Bridge {
             let page = self.parlor.events(position, PAGE_MAX as usize).await?;
             let Some(last) = page.last() else { continue };
             position = last.position;
-            for room in page.iter().filter_map(closed_room) {
-                self.end(room).await;
+            for envelope in &page {
+                self.heed(envelope).await?;
             }
             self.carry_over(page.iter().filter_map(whose_rights)).await?;
         }
@@ -165,7 +260,7 @@ impl Bridge {
                 Either::Left(None) => is_running = false,
                 Either::Left(Some(event)) => {
                     next = self.backend.next_event();
-                    match Report::of(&event) {
+                    match Report::of(&event, |room| self.epoch(room)) {
                         None => live(event),
                         Some(report) => {
                             waiting += 1;
@@ -256,7 +351,35 @@ impl Bridge {
         }
     }
 
-    /// Ends the legs of a room that has closed; their stays are marked by a sweep.
+    /// What ends media here: the room is over, or another node's.
+    async fn heed(&self, envelope: &Envelope) -> Result<(), StoreError> {
+        match envelope.emitted.event {
+            AnyEvent::Rooms(Event::Closed { room, .. }) => {
+                self.end(room).await;
+                let held = self.rooms().remove(&room);
+                if let Some(held) = held {
+                    self.give_up(room, held.epoch).await?;
+                }
+            }
+            AnyEvent::Rooms(Event::Vacated { room, epoch }) => {
+                let is_held = self.rooms().get(&room).is_some_and(|held| held.epoch == epoch);
+                if is_held {
+                    self.lose(room).await;
+                }
+            }
+            AnyEvent::Rooms(_) | AnyEvent::Identity(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Ends what is left here of a room that is another's.
+    async fn lose(&self, room: RoomId) {
+        tracing::warn!(%room, "the room's media has gone to another node, or to none");
+        self.rooms().remove(&room);
+        self.end(room).await;
+    }
+
+    /// Ends the legs of a room; their stays are marked by a sweep, or by a policy.
     async fn end(&self, room: RoomId) {
         let ended: Vec<_> = {
             let mut legs = self.legs();
@@ -293,6 +416,16 @@ impl Bridge {
         }
     }
 
+    /// The epoch to be named in what is said of a room's legs; none that there is, if the room is
+    /// not ours.
+    fn epoch(&self, room: RoomId) -> i64 {
+        self.rooms().get(&room).map_or(-1, |held| held.epoch)
+    }
+
+    fn rooms(&self) -> MutexGuard<'_, BTreeMap<RoomId, Held>> {
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn legs(&self) -> MutexGuard<'_, BTreeMap<ParticipantId, Legs>> {
         self.legs.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -322,18 +455,21 @@ enum What {
 }
 
 impl Report {
-    fn of(event: &MediaEvent) -> Option<Self> {
+    fn of(event: &MediaEvent, epoch: impl Fn(RoomId) -> i64) -> Option<Self> {
         let (participant, leg, what, key, command) = match *event {
             MediaEvent::Connected { leg, room, participant, n } => {
-                let command = LegConnected { room, participant, leg }.into();
+                let lease_epoch = epoch(room);
+                let command = LegConnected { room, participant, leg, lease_epoch }.into();
                 (participant, leg, What::Connected, format!("leg:{leg}:up:{n}"), command)
             }
             MediaEvent::Lost { leg, room, participant, n } => {
-                let command = LegLost { room, participant, leg }.into();
+                let lease_epoch = epoch(room);
+                let command = LegLost { room, participant, leg, lease_epoch }.into();
                 (participant, leg, What::Lost, format!("leg:{leg}:lost:{n}"), command)
             }
             MediaEvent::Closed { leg, room, participant, .. } => {
-                let command = LegClosed { room, participant, leg }.into();
+                let lease_epoch = epoch(room);
+                let command = LegClosed { room, participant, leg, lease_epoch }.into();
                 (participant, leg, What::Closed, format!("leg:{leg}:closed"), command)
             }
             MediaEvent::Speaking { .. } => return None,
@@ -351,12 +487,5 @@ fn whose_rights(envelope: &Envelope) -> Option<ParticipantId> {
     match &envelope.emitted.event {
         AnyEvent::Rooms(event) => event.participant(),
         AnyEvent::Identity(_) => None,
-    }
-}
-
-fn closed_room(envelope: &Envelope) -> Option<RoomId> {
-    match &envelope.emitted.event {
-        AnyEvent::Rooms(Event::Closed { room, .. }) => Some(*room),
-        AnyEvent::Rooms(_) | AnyEvent::Identity(_) => None,
     }
 }

@@ -104,6 +104,10 @@ crate::events! {
         Banned = "rooms.banned" { room: RoomId, user: UserId, by: Option<UserId> },
         /// They no longer are.
         BanLifted = "rooms.ban_lifted" { room: RoomId, user: UserId, by: Option<UserId> },
+        /// A node took the room's media.
+        Claimed = "rooms.claimed" { room: RoomId, node: String, epoch: i64 },
+        /// It has it no more: who was connected there has to connect anew.
+        Vacated = "rooms.vacated" { room: RoomId, epoch: i64 },
         /// A card in the lobby is new or has changed.
         Listed = "rooms.listed" {
             room: RoomId,
@@ -143,6 +147,8 @@ impl Event {
             | Self::SpeakerAdded { room, .. }
             | Self::SpeakerRemoved { room, .. }
             | Self::MicChanged { room, .. }
+            | Self::Claimed { room, .. }
+            | Self::Vacated { room, .. }
             | Self::Banned { room, .. }
             | Self::BanLifted { room, .. }
             | Self::Listed { room, .. }
@@ -171,6 +177,8 @@ impl Event {
             | Self::Closed { .. }
             | Self::Locked { .. }
             | Self::Unlocked { .. }
+            | Self::Claimed { .. }
+            | Self::Vacated { .. }
             | Self::Banned { .. }
             | Self::BanLifted { .. }
             | Self::Listed { .. }

@@ -15,6 +15,7 @@
 mod admission;
 mod commands;
 mod events;
+mod lease;
 mod listing;
 pub(crate) mod queries;
 mod reads;
@@ -25,6 +26,10 @@ mod state;
 pub use admission::admit;
 pub use commands::*;
 pub use events::{Admitted, Event, FloorVia};
+pub use lease::{
+    ClaimRoom, Claimed, LEASE, NODE_NAME_MAX, NODE_URL_MAX, Node, NodeRun, ORPHANS, RENEWED_MAX,
+    ReleaseRoom, RenewLeases, Renewed, RoomLease, StartNode, VacateRoom,
+};
 pub use listing::{LISTING, RefreshListing};
 pub use reads::{BannedView, Reads, RoomView};
 pub use refusal::Refusal;

@@ -1,6 +1,9 @@
 //! Named reads. Who may make them is said in [`Reads`](super::Reads).
 
-use super::{Occupancy, Participant, ParticipantId, Room, RoomBan, RoomId, RoomListing, Seat};
+use super::{
+    Node, Occupancy, Participant, ParticipantId, Room, RoomBan, RoomId, RoomLease, RoomListing,
+    Seat,
+};
 use crate::Uuid;
 use crate::col;
 use crate::identity::UserId;
@@ -48,14 +51,25 @@ pub(super) fn seats_up_to(room: RoomId, epoch: i64) -> Select<Seat> {
         .limit(500)
 }
 
-/// Those whose transport is up, anywhere.
-pub(crate) fn connected() -> Select<Participant> {
-    Select::new("rooms.connected")
-        .by("participant_lapsing")
-        .filter(col!(Participant.left_at).is_null())
-        .filter(col!(Participant.lapses_at).is(Timestamp::NEVER))
-        .order(col!(Participant.id))
+/// Leases that run out by a time, the first to run out first.
+pub(super) fn leases_expiring(by: Timestamp) -> Select<RoomLease> {
+    Select::new("rooms.leases_expiring")
+        .by("room_lease_expiring")
+        .filter(col!(RoomLease.expires_at).at_most(by))
+        .order(col!(RoomLease.expires_at))
+}
+
+/// The rooms a node has.
+pub(crate) fn leases_of(node: &str) -> Select<RoomLease> {
+    Select::new("rooms.leases_of")
+        .by("room_lease_of_node")
+        .filter(col!(RoomLease.node).is(Some(node.to_owned())))
         .limit(500)
+}
+
+/// Every node there has been.
+pub(crate) fn nodes() -> Select<Node> {
+    Select::new("rooms.nodes").limit(500)
 }
 
 /// Stays that end by a time unless a leg comes up, the first to end first.
@@ -103,7 +117,9 @@ pub(crate) fn all() -> Vec<NamedQuery> {
         participants([ParticipantId(Uuid::nil())]).into(),
         seats(room_id, 1).into(),
         seats_up_to(room_id, 1).into(),
-        connected().into(),
+        leases_expiring(Timestamp::default()).into(),
+        leases_of("any").into(),
+        nodes().into(),
         lapsing(Timestamp::default()).into(),
         discover().into(),
         search("any word").into(),

@@ -3,15 +3,15 @@
 use serde::Serialize;
 
 use super::{
-    ConnectionState, Participant, ParticipantView, Refusal, Room, RoomBan, RoomId, RoomListing,
-    RoomStatus, StageMode, queries,
+    ConnectionState, Node, Participant, ParticipantView, Refusal, Room, RoomBan, RoomId,
+    RoomListing, RoomStatus, StageMode, queries,
 };
 use crate::engine::{Error, Parlor};
 use crate::events::Actor;
 use crate::identity::UserId;
 use crate::permissions::{Permission, grants};
 use crate::record::{Stored, Timestamp};
-use crate::storage::{Page, Select};
+use crate::storage::{Page, Select, StoreError};
 
 /// The reads of rooms: [`Parlor::rooms`].
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +63,18 @@ impl Parlor {
     /// The reads of rooms.
     pub fn rooms(&self) -> Reads<'_> {
         Reads { parlor: self }
+    }
+}
+
+impl Parlor {
+    /// The nodes that are alive.
+    ///
+    /// # Errors
+    /// [`StoreError`](crate::storage::StoreError)
+    pub async fn nodes(&self) -> Result<Vec<Node>, StoreError> {
+        let mut nodes = self.select(&queries::nodes()).await?.rows;
+        nodes.retain(|node| self.now() < node.expires_at);
+        Ok(nodes)
     }
 }
 

@@ -59,6 +59,9 @@ pub enum Refusal {
     /// A host has locked the actor's microphone.
     #[error("A host has locked your microphone.")]
     MicLocked,
+    /// Another node has the room's media by now, or another process goes by this node's name.
+    #[error("Another server has taken over.")]
+    Fenced,
     /// The state of things does not allow it.
     #[error("This is not possible now: {state} does not allow {input}.")]
     Illegal {
@@ -94,6 +97,7 @@ impl engine::Refusal for Refusal {
             Self::StageFull { .. } => "rooms.stage_full",
             Self::NotOnStage => "rooms.not_on_stage",
             Self::MicLocked => "rooms.mic_locked",
+            Self::Fenced => "rooms.fenced",
             Self::Illegal { .. } => "rooms.illegal_transition",
         }
     }
@@ -116,6 +120,7 @@ impl engine::Refusal for Refusal {
             | Self::OpenFloor
             | Self::StageFull { .. }
             | Self::NotOnStage
+            | Self::Fenced
             | Self::Illegal { .. } => Class::Conflict,
         }
     }

@@ -140,6 +140,8 @@ crate::record! {
         connection: ConnectionState,
         /// The leg that is, or was last, connected.
         leg_id: Option<LegId>,
+        /// The epoch of the lease under which that leg is.
+        lease_epoch: i64,
         /// When they came in.
         joined_at: Timestamp,
         /// When their first leg came up.

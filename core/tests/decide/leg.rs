@@ -1,15 +1,15 @@
 use parlor_core::events::Actor;
 use parlor_core::media::LegId;
 use parlor_core::rooms::{
-    ConnectionState, Event, Lapse, LeaveReason, LegClosed, LegConnected, LegLost, Participant,
-    Refusal, Room, RoomRole, RoomStatus, Seat, StageState,
+    ConnectionState, Event, Lapse, LeaveReason, LegClosed, LegConnected, LegLost, LegOrphaned,
+    Participant, Refusal, Room, RoomLease, RoomRole, RoomStatus, Seat, StageState,
 };
-use parlor_core::storage::Held;
+use parlor_core::storage::{Held, Lock};
 
 use super::*;
 
-const UP: LegConnected = LegConnected { room: ROOM, participant: STAY, leg: LEG };
-const LOST: LegLost = LegLost { room: ROOM, participant: STAY, leg: LEG };
+const UP: LegConnected = LegConnected { room: ROOM, participant: STAY, leg: LEG, lease_epoch: 0 };
+const LOST: LegLost = LegLost { room: ROOM, participant: STAY, leg: LEG, lease_epoch: 0 };
 const OTHER: LegId = LegId(Uuid::from_u128(0x302));
 
 fn joining() -> Participant {
@@ -31,7 +31,13 @@ fn lost() -> Participant {
 
 /// What is held when something is told of a leg.
 fn told(room: Room, stay: Participant) -> Held {
-    Held::new().shared(room).owned(stay).owned(occupancy(3, 2, 2))
+    heard(room, stay).owned(occupancy(3, 2, 2))
+}
+
+/// The same, of one that is lost or closed.
+fn heard(room: Room, stay: Participant) -> Held {
+    let held = Held::new().shared(room).owned(stay);
+    held.absent::<RoomLease>(ROOM, Lock::Share)
 }
 
 #[test]
@@ -110,9 +116,9 @@ fn a_leg_that_is_lost_or_closed_starts_the_grace() {
     let reconnecting = Participant { lost_at: Some(NOW), lapses_at, ..lost() };
     let expected =
         changeset([put(reconnecting)], [Event::Reconnecting { room: ROOM, participant: STAY }]);
-    let held = || Held::new().shared(room()).owned(stay());
+    let held = || heard(room(), stay());
     assert_eq!(changes(held(), Actor::HOST, &LOST), expected);
-    let closed = LegClosed { room: ROOM, participant: STAY, leg: LEG };
+    let closed = LegClosed { room: ROOM, participant: STAY, leg: LEG, lease_epoch: 0 };
     assert_eq!(changes(held(), Actor::HOST, &closed), expected);
 }
 
@@ -120,9 +126,9 @@ fn a_leg_that_is_lost_or_closed_starts_the_grace() {
 fn what_is_told_of_a_leg_that_was_replaced_changes_nothing() {
     for leg in [OTHER, LEG] {
         let stay = if leg == LEG { lost() } else { stay() };
-        let held = Held::new().shared(room()).owned(stay);
+        let held = heard(room(), stay);
         assert_eq!(changes(held.clone(), Actor::HOST, &LegLost { leg, ..LOST }), changeset([], []));
-        let closed = LegClosed { room: ROOM, participant: STAY, leg };
+        let closed = LegClosed { room: ROOM, participant: STAY, leg, lease_epoch: 0 };
         assert_eq!(changes(held, Actor::HOST, &closed), changeset([], []));
     }
 }
@@ -170,4 +176,36 @@ fn a_stay_that_is_over_does_not_lapse() {
     let lapse = Lapse { room: ROOM, participant: STAY };
     let older = Participant { epoch: 3, ..joining() };
     assert_eq!(refusal(told(room(), older), Actor::HOST, &lapse), Refusal::NotHere);
+}
+
+/// A lease that has changed hands.
+fn lease(epoch: i64) -> RoomLease {
+    let (node, url) = (Some("b".into()), String::new());
+    RoomLease { room_id: ROOM, node, run: 1, url, epoch, expires_at: Timestamp::NEVER }
+}
+
+#[test]
+fn what_a_node_says_of_a_room_it_has_lost_is_refused() {
+    let held = || told(room(), stay()).shared(lease(2));
+    let (lease_epoch, room, participant, leg) = (1, ROOM, STAY, LEG);
+    let up = LegConnected { room, participant, leg, lease_epoch };
+    let lost = LegLost { room, participant, leg, lease_epoch };
+    let closed = LegClosed { room, participant, leg, lease_epoch };
+    assert_eq!(refusal(held(), Actor::HOST, &up), Refusal::Fenced);
+    assert_eq!(refusal(held(), Actor::HOST, &lost), Refusal::Fenced);
+    assert_eq!(refusal(held(), Actor::HOST, &closed), Refusal::Fenced);
+}
+
+#[test]
+fn a_leg_goes_with_the_lease_it_is_under_and_stands_under_a_later_one() {
+    let orphaned = LegOrphaned { room: ROOM, participant: STAY, epoch: 2 };
+    let under = |lease_epoch| Participant { lease_epoch, ..stay() };
+    let held = |stay| Held::new().shared(room()).owned(stay);
+
+    let lapses_at = NOW + std::time::Duration::from_secs(20);
+    let gone = Participant { lost_at: Some(NOW), lapses_at, lease_epoch: 2, ..lost() };
+    let expected = changeset([put(gone)], [Event::Reconnecting { room: ROOM, participant: STAY }]);
+    assert_eq!(changes(held(under(2)), Actor::HOST, &orphaned), expected);
+    assert_eq!(changes(held(under(3)), Actor::HOST, &orphaned), changeset([], []));
+    assert_eq!(changes(held(joining()), Actor::HOST, &orphaned), changeset([], []));
 }

@@ -5,6 +5,7 @@
 
 mod engine;
 mod identity;
+mod lease;
 mod leg;
 mod life;
 mod listing;
@@ -164,6 +165,7 @@ fn stay() -> Participant {
         mic: MicState::Live,
         connection: ConnectionState::Connected,
         leg_id: Some(LEG),
+        lease_epoch: 0,
         joined_at: BEFORE,
         connected_at: Some(BEFORE),
         lost_at: None,

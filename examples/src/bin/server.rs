@@ -34,6 +34,14 @@ struct Args {
     #[arg(long, default_value = "0.0.0.0:0")]
     media: SocketAddr,
 
+    /// What this node is called among those that share a database. Each has a name of its own.
+    #[arg(long, default_value = "local")]
+    node: String,
+
+    /// Where clients reach this node; by default where it serves the page.
+    #[arg(long)]
+    url: Option<String>,
+
     /// Public addresses that lead to this machine's media port, if it is behind a NAT.
     #[arg(long)]
     advertise: Vec<IpAddr>,
@@ -62,9 +70,12 @@ async fn main() -> anyhow::Result<()> {
     })?;
 
     let media = Arc::new(media);
-    let (app, mut tasks) = server::App::start(host::parlor(store), media.clone()).await?;
-    let url = format!("http://{}", listener.local_addr()?);
-    announce(&url)?;
+    let local = format!("http://{}", listener.local_addr()?);
+    let url = args.url.as_deref().unwrap_or(&local).trim_end_matches('/');
+    let parlor = host::parlor(store);
+    let (app, mut tasks) = server::App::start(parlor, media.clone(), &args.node, url).await?;
+    let stopping = app.clone();
+    announce(&local)?;
     let draining = app.clone();
     let shutdown = async move {
         interrupted().await;
@@ -84,6 +95,7 @@ async fn main() -> anyhow::Result<()> {
     media.shutdown().await;
     // Of the tasks only the one that listens to the engine ends by itself.
     tasks.join_next().await;
+    stopping.stop().await?;
     Ok(())
 }
 

@@ -59,7 +59,8 @@ pub(super) async fn socket(
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    if !is_same_origin(&headers) {
+    let is_known = |origin| app.nodes.has(origin);
+    if !is_same_origin(&headers) && !headers.get(header::ORIGIN).is_some_and(is_known) {
         let detail = "This address is for pages of this server only.";
         return Problem::new(StatusCode::FORBIDDEN, "http.origin", detail).into_response();
     }
@@ -153,7 +154,8 @@ async fn greet(app: &App, socket: &mut WebSocket) -> Result<Result<Subscribed, C
     };
     match subscribed {
         Ok((subscribed, position)) => {
-            let ready = json!({ "ready": { "position": position } });
+            let ready = json!({ "position": position, "nodes": app.nodes.urls() });
+            let ready = json!({ "ready": ready });
             send(socket, Message::Text(ready.to_string().into())).await?;
             Ok(Ok(subscribed))
         }

@@ -19,6 +19,9 @@ pub(super) struct Problem {
     code: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<String>,
+    /// Where to ask instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<Box<str>>,
 }
 
 impl Problem {
@@ -26,7 +29,7 @@ impl Problem {
     pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or("Error");
         let (status, detail) = (status.as_u16(), detail.into());
-        Self { kind: "about:blank", title, status, detail, code, field: None }
+        Self { kind: "about:blank", title, status, detail, code, field: None, url: None }
     }
 
     /// Something failed that is nobody's business but ours.
@@ -130,6 +133,11 @@ impl From<ConnectError> for Problem {
     fn from(error: ConnectError) -> Self {
         match error {
             ConnectError::Command(error) => error.into(),
+            ConnectError::Elsewhere { url, .. } => {
+                let detail = "Another server has this room.";
+                let elsewhere = StatusCode::MISDIRECTED_REQUEST;
+                Self { url: Some(url.into()), ..Self::new(elsewhere, "media.elsewhere", detail) }
+            }
             ConnectError::Media(error @ MediaError::Refused(_)) => {
                 let detail = format!("{error}.");
                 let refused = StatusCode::UNPROCESSABLE_ENTITY;

@@ -39,13 +39,29 @@ impl Harness {
         let store = Arc::new(MemoryStore::new());
         let parlor = Parlor::with_settings(store, clock, host::entropy, Settings::default());
         let media = Arc::new(Recording::new());
-        let (app, tasks) = server::App::start(parlor.clone(), media.clone()).await.unwrap();
+        let (app, tasks) =
+            server::App::start(parlor.clone(), media.clone(), "a", "").await.unwrap();
         Self { parlor, media, router: app.router(), late_us, _tasks: tasks }
+    }
+
+    /// Two servers on one database, at `http://a` and `http://b`.
+    pub(crate) async fn two() -> (Self, Self) {
+        let b = Self::start().await;
+        let parlor = b.parlor.clone();
+        let media = Arc::new(Recording::new());
+        let start = server::App::start(parlor.clone(), media.clone(), "b", "http://b");
+        let (app, tasks) = start.await.unwrap();
+        let b = Self { media, router: app.router(), _tasks: tasks, ..b };
+        let (media, late_us) = (Arc::new(Recording::new()), b.late_us.clone());
+        let start = server::App::start(parlor.clone(), media.clone(), "a", "http://a");
+        let (app, tasks) = start.await.unwrap();
+        (Self { parlor, media, router: app.router(), late_us, _tasks: tasks }, b)
     }
 
     /// With another media engine instead of the one that records.
     pub(crate) async fn with_media(self, media: impl MediaBackend) -> Self {
-        let (app, tasks) = server::App::start(self.parlor.clone(), Arc::new(media)).await.unwrap();
+        let (app, tasks) =
+            server::App::start(self.parlor.clone(), Arc::new(media), "a", "").await.unwrap();
         Self { router: app.router(), _tasks: tasks, ..self }
     }
 

@@ -1,15 +1,18 @@
 // Speaks HTTP with the server. Every failure becomes a `Problem`, whose `detail` is a sentence
 // that may be shown as it is.
 
+import { nodes } from "./nodes.js";
+
 const TIMEOUT_MS = 10_000;
 
 export class Problem extends Error {
-  constructor({ status = 0, code = "", detail = "", field = null }) {
+  constructor({ status = 0, code = "", detail = "", field = null, url = null }) {
     super(detail);
     this.status = status;
     this.code = code;
     this.detail = detail;
     this.field = field;
+    this.url = url;
   }
 
   /** True when the same request may well succeed later: the server was away or overloaded. */
@@ -59,7 +62,7 @@ export async function send(method, path, body, token) {
   let response;
   let json;
   try {
-    response = await fetch(path, {
+    response = await fetch(nodes.base + path, {
       method,
       headers,
       body: body === undefined ? undefined : JSON.stringify(body),
@@ -77,6 +80,7 @@ export async function send(method, path, body, token) {
     code: json?.code ?? "",
     detail: json?.detail ?? "The server could not do that.",
     field: json?.field ?? null,
+    url: json?.url ?? null,
   });
 }
 

@@ -6,9 +6,11 @@
 
 import { Backoff, pause } from "./backoff.js";
 import { Problem } from "./api.js";
+import { nodes } from "./nodes.js";
 
 /** The server is silent for this long after opening: the connection is dead, try another. */
 const READY_MS = 10_000;
+const CLOSED_LOST = 1006;
 const CLOSED_STAY_ENDED = 4000;
 const CLOSED_UNAUTHENTICATED = 4401;
 
@@ -52,6 +54,7 @@ export class EventStream {
           this.stop();
           return this.#options.ended?.();
         }
+        if (code === CLOSED_LOST) nodes.next();
         if (code === CLOSED_UNAUTHENTICATED) {
           await this.#options.session.renew(this.#options.session.token);
         }
@@ -59,6 +62,7 @@ export class EventStream {
         if (signal.aborted) return;
         // Anything but a refusal is worth another attempt; a mistake of ours is also reported.
         if (!(problem instanceof Problem)) console.error(problem);
+        else if (problem.status === 0) nodes.next();
         else if (!problem.passing) {
           this.stop();
           return this.#options.refused?.(problem);
@@ -72,7 +76,7 @@ export class EventStream {
   /** One connection from opening to closing; resolves with the close code. */
   #connection() {
     const { room, session } = this.#options;
-    const socket = new WebSocket(`${location.origin.replace(/^http/, "ws")}/api/events`);
+    const socket = new WebSocket(`${nodes.base.replace(/^http/, "ws")}/api/events`);
     this.#socket = socket;
     let held = [];
     const impatient = setTimeout(() => socket.close(), READY_MS);
@@ -102,8 +106,10 @@ export class EventStream {
       socket.onmessage = ({ data }) => {
         if (this.#stop.signal.aborted) return;
         const frame = JSON.parse(data);
-        if (frame.ready) ready(frame.ready.position);
-        else if (frame.event && held) held.push(frame.event);
+        if (frame.ready) {
+          nodes.learn(frame.ready.nodes);
+          ready(frame.ready.position);
+        } else if (frame.event && held) held.push(frame.event);
         else if (frame.event) this.#options.event(frame.event);
         else if (frame.speaking) this.#options.speaking?.(frame.speaking.participants);
       };

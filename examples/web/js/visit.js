@@ -5,6 +5,7 @@ import { EventStream } from "./events.js";
 import { MediaLink } from "./media.js";
 import { Microphone } from "./microphone.js";
 import { apply } from "./room-events.js";
+import { nodes } from "./nodes.js";
 import { moderates, myMic, myself } from "./state.js";
 import { announcement, endOf } from "./words.js";
 
@@ -182,7 +183,9 @@ export class Visit {
       return (await this.#api.post(`/api/rooms/${this.room}/media`, { sdp })).sdp;
     } catch (problem) {
       if (problem.passing) throw problem;
-      // Not in the room any more as the server sees it: join again, then offer again.
+      if (problem.url) nodes.goTo(problem.url);
+      // The room is with another server, or one is not in it any more as this one sees it: join
+      // again, then offer again.
       this.#offerDue = true;
       this.#stream.again();
       return null;

@@ -125,11 +125,11 @@ impl Script {
         let command: AnyCommand = match (self.next)() % 24 {
             0..=4 => Join { room }.into(),
             5..=7 => {
-                let up = LegConnected { room: at, participant, leg };
+                let up = LegConnected { room: at, participant, leg, lease_epoch: 0 };
                 return self.answer(world, Actor::HOST, up.into());
             }
             8 => {
-                let lost = LegLost { room: at, participant, leg };
+                let lost = LegLost { room: at, participant, leg, lease_epoch: 0 };
                 return self.answer(world, Actor::HOST, lost.into());
             }
             9 => Leave { room: at, participant }.into(),

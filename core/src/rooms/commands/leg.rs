@@ -7,9 +7,10 @@ use super::stay::depart;
 use crate::engine::{Command, Ctx, Deadline};
 use crate::media::LegId;
 use crate::record::{Stored as _, Timestamp};
+use crate::rooms::lease::fence;
 use crate::rooms::{
     ConnectionInput, ConnectionState, Event, LeaveReason, Occupancy, Participant, ParticipantId,
-    Refusal, Room, RoomId, RoomInput, RoomStatus, queries,
+    Refusal, Room, RoomId, RoomInput, RoomLease, RoomStatus, queries,
 };
 use crate::storage::{Draft, Need, Stop};
 
@@ -26,6 +27,9 @@ macro_rules! about_leg {
             pub participant: ParticipantId,
             /// Which leg. That one which has been replaced is lost or closed changes nothing.
             pub leg: LegId,
+            /// The epoch of the lease under which its node has the room; 0 where rooms have no
+            /// leases. What is said under an older one is refused.
+            pub lease_epoch: i64,
         }
     )+ };
 }
@@ -44,8 +48,9 @@ impl Command for LegConnected {
     type Refusal = Refusal;
 
     fn decide(&self, draft: &mut Draft<'_>, ctx: &Ctx) -> Result<(), Stop<Refusal>> {
-        let needs = [Occupancy::own(self.room)];
+        let needs = [Occupancy::own(self.room), RoomLease::share(self.room)];
         let (room, stay) = stay_of(draft, self.room, self.participant, needs)?;
+        fence(draft, self.room, self.lease_epoch)?;
         let connection = stay.connection.next(ConnectionInput::LegConnected)?;
         match stay.connection {
             ConnectionState::Joining => arrive(draft, ctx, room, &stay)?,
@@ -63,6 +68,7 @@ impl Command for LegConnected {
         draft.put(Participant {
             connection,
             leg_id: Some(self.leg),
+            lease_epoch: self.lease_epoch,
             connected_at: stay.connected_at.or(Some(ctx.now)),
             lost_at: None,
             lapses_at: Timestamp::NEVER,
@@ -77,7 +83,10 @@ impl Command for LegLost {
     type Refusal = Refusal;
 
     fn decide(&self, draft: &mut Draft<'_>, ctx: &Ctx) -> Result<(), Stop<Refusal>> {
-        lose(draft, ctx, self.room, self.participant, self.leg)
+        let (_, stay) = stay_of(draft, self.room, self.participant, [RoomLease::share(self.room)])?;
+        fence(draft, self.room, self.lease_epoch)?;
+        let is_it = stay.leg_id == Some(self.leg);
+        if is_it { lose(draft, ctx, stay) } else { Ok(()) }
     }
 }
 
@@ -86,7 +95,32 @@ impl Command for LegClosed {
     type Refusal = Refusal;
 
     fn decide(&self, draft: &mut Draft<'_>, ctx: &Ctx) -> Result<(), Stop<Refusal>> {
-        lose(draft, ctx, self.room, self.participant, self.leg)
+        let (_, stay) = stay_of(draft, self.room, self.participant, [RoomLease::share(self.room)])?;
+        fence(draft, self.room, self.lease_epoch)?;
+        let is_it = stay.leg_id == Some(self.leg);
+        if is_it { lose(draft, ctx, stay) } else { Ok(()) }
+    }
+}
+
+/// A node has lost a room, and with it the legs it had there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LegOrphaned {
+    /// The room.
+    pub room: RoomId,
+    /// Whose leg may be one of them.
+    pub participant: ParticipantId,
+    /// The epoch of the lease that was lost. A leg under a later one stands.
+    pub epoch: i64,
+}
+
+impl Command for LegOrphaned {
+    type Output = ();
+    type Refusal = Refusal;
+
+    fn decide(&self, draft: &mut Draft<'_>, ctx: &Ctx) -> Result<(), Stop<Refusal>> {
+        let (_, stay) = stay_of(draft, self.room, self.participant, [])?;
+        if stay.lease_epoch <= self.epoch { lose(draft, ctx, stay) } else { Ok(()) }
     }
 }
 
@@ -170,17 +204,11 @@ fn arrive(
     Ok(())
 }
 
-fn lose(
-    draft: &mut Draft<'_>,
-    ctx: &Ctx,
-    room: RoomId,
-    participant: ParticipantId,
-    leg: LegId,
-) -> Result<(), Stop<Refusal>> {
-    let (_, stay) = stay_of(draft, room, participant, [])?;
-    if stay.connection != ConnectionState::Connected || stay.leg_id != Some(leg) {
+fn lose(draft: &mut Draft<'_>, ctx: &Ctx, stay: Participant) -> Result<(), Stop<Refusal>> {
+    if stay.connection != ConnectionState::Connected {
         return Ok(());
     }
+    let (room, participant) = (stay.room_id, stay.id);
     let connection = stay.connection.next(ConnectionInput::LegLost)?;
     let (lost_at, lapses_at) = (Some(ctx.now), ctx.now + ctx.settings.reconnect_grace);
     draft.put(Participant { connection, lost_at, lapses_at, ..stay })?;

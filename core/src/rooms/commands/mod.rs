@@ -8,7 +8,7 @@ mod stage;
 mod standing;
 mod stay;
 
-pub use leg::{LAPSE, Lapse, LegClosed, LegConnected, LegLost};
+pub use leg::{LAPSE, Lapse, LegClosed, LegConnected, LegLost, LegOrphaned};
 pub use life::{
     CAPACITY_MAX, CLOSED, ClearSeats, Close, Create, Created, DESCRIPTION_MAX, ExpireDeparted,
     ExpireEmpty, Lock, NAME_MAX, Unlock,

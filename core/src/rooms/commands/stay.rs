@@ -235,6 +235,7 @@ fn new_stay(
         mic: if on_stage { MicState::Live } else { MicState::Off },
         connection: ConnectionState::Joining,
         leg_id: None,
+        lease_epoch: 0,
         joined_at: ctx.now,
         connected_at: None,
         lost_at: None,

@@ -103,7 +103,8 @@ impl Scene {
         let parlor = host::parlor(SqliteStore::open(folder.path().join("headless.db"))?);
         let config = Config { bind: ([127, 0, 0, 1], 0).into(), ..Config::default() };
         let media = Arc::new(engine.spawn(Str0mBackend::bind(config)).await??);
-        let bridge = Arc::new(Bridge::new(parlor.clone(), media.clone()));
+        let bridge = Bridge::start(parlor.clone(), media.clone(), "headless", "").await?;
+        let bridge = Arc::new(bridge);
         let mut tasks = JoinSet::new();
         tasks.spawn(host::drive(parlor.clone()));
         let (following, listening) = (bridge.clone(), bridge.clone());
