@@ -15,11 +15,11 @@ use parlor_core::events::Actor;
 use parlor_core::media::LegId;
 use parlor_core::rooms::{
     AcceptInvite, Admitted, Ban, Close, ConnectionState, DeclineInvite, ExpireDeparted,
-    ExpireEmpty, ExpireInvite, GrantFloor, HandQueue, InviteToSpeak, Join, Kick, Lapse, Leave,
-    LeaveReason, LegClosed, LegConnected, LegLost, LiftBan, Lock, LockMic, LowerHand, MicState,
-    MoveToAudience, Mute, Occupancy, Participant, ParticipantId, RaiseHand, RefreshListing, Room,
-    RoomBan, RoomCloseReason, RoomId, RoomListing, RoomRole, RoomStatus, Seat, SetSelfMute,
-    StageMode, StageState, StepDown, Unlock, UnlockMic,
+    ExpireEmpty, ExpireInvite, GrantFloor, GrantNext, HandQueue, InviteToSpeak, Join, Kick, Lapse,
+    Leave, LeaveReason, LegClosed, LegConnected, LegLost, LiftBan, Lock, LockMic, LowerHand,
+    MicState, MoveToAudience, Mute, Occupancy, Participant, ParticipantId, RaiseHand,
+    RefreshListing, Room, RoomBan, RoomCloseReason, RoomId, RoomListing, RoomRole, RoomStatus,
+    Seat, SetSelfMute, StageMode, StageState, StepDown, Unlock, UnlockMic,
 };
 use parlor_core::storage::MemoryStore;
 use proptest::prelude::*;
@@ -182,6 +182,7 @@ impl Evening {
             8 => (actor, LiftBan { room, user }.into()),
             9 | 10 => (own, RaiseHand { room: at, participant }.into()),
             11 => (own, LowerHand { room: at, participant }.into()),
+            12 if n % 2 == 0 => (actor, GrantNext { room }.into()),
             12 => (actor, GrantFloor { room: at, participant }.into()),
             13 => (actor, InviteToSpeak { room: at, participant }.into()),
             14 => (own, AcceptInvite { room: at, participant }.into()),
