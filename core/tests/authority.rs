@@ -15,10 +15,10 @@ use parlor_core::engine::{AnyCommand, Error};
 use parlor_core::events::Actor;
 use parlor_core::record::Timestamp;
 use parlor_core::rooms::{
-    AcceptInvite, Ban, Close, ConnectionState, Create, DeclineInvite, GrantFloor, HandQueue,
-    InviteToSpeak, Join, Kick, Leave, LiftBan, Lock, LockMic, LowerHand, MicState, MoveToAudience,
-    Mute, Occupancy, Participant, ParticipantId, RaiseHand, Room, RoomId, RoomRole, Seat,
-    SetSelfMute, StageMode, StageState, StepDown, Unlock, UnlockMic,
+    AcceptInvite, Ban, Close, ConnectionState, Create, DeclineInvite, GrantFloor, GrantNext,
+    HandQueue, InviteToSpeak, Join, Kick, Leave, LiftBan, Lock, LockMic, LowerHand, MicState,
+    MoveToAudience, Mute, Occupancy, Participant, ParticipantId, RaiseHand, Room, RoomId, RoomRole,
+    Seat, SetSelfMute, StageMode, StageState, StepDown, Unlock, UnlockMic,
 };
 use parlor_core::storage::MemoryStore;
 use parlor_core::tables::TABLES;
@@ -100,6 +100,8 @@ const QUESTIONS: &[(&str, Given, Make)] = &[
     ("grant_floor, oneself", REQUESTED, |it| {
         GrantFloor { room: it.room, participant: it.asker.1 }.into()
     }),
+    ("grant_next", REQUESTED, |it| GrantNext { room: it.room }.into()),
+    ("grant_next, nobody waits", GUEST, |it| GrantNext { room: it.room }.into()),
     ("invite_to_speak", GUEST, |it| {
         InviteToSpeak { room: it.room, participant: it.target.1 }.into()
     }),

@@ -15,9 +15,9 @@ use parlor_core::events::Actor;
 use parlor_core::media::LegId;
 use parlor_core::rooms::{
     AcceptInvite, Admitted, Ban, ClaimRoom, Close, ConnectionState, DeclineInvite, ExpireDeparted,
-    ExpireEmpty, ExpireInvite, GrantFloor, HandQueue, InviteToSpeak, Join, Kick, Lapse, Leave,
-    LeaveReason, LegClosed, LegConnected, LegLost, LiftBan, Lock, LockMic, LowerHand, MicState,
-    MoveToAudience, Mute, NodeRun, Occupancy, Participant, ParticipantId, RaiseHand,
+    ExpireEmpty, ExpireInvite, GrantFloor, GrantNext, HandQueue, InviteToSpeak, Join, Kick, Lapse,
+    Leave, LeaveReason, LegClosed, LegConnected, LegLost, LiftBan, Lock, LockMic, LowerHand,
+    MicState, MoveToAudience, Mute, NodeRun, Occupancy, Participant, ParticipantId, RaiseHand,
     RefreshListing, ReleaseRoom, Room, RoomBan, RoomCloseReason, RoomId, RoomLease, RoomListing,
     RoomRole, RoomStatus, Seat, SetSelfMute, StageMode, StageState, StartNode, StepDown, Unlock,
     UnlockMic, VacateRoom,
@@ -187,6 +187,7 @@ impl Evening {
             8 => (actor, LiftBan { room, user }.into()),
             9 | 10 => (own, RaiseHand { room: at, participant }.into()),
             11 => (own, LowerHand { room: at, participant }.into()),
+            12 if n % 2 == 0 => (actor, GrantNext { room }.into()),
             12 => (actor, GrantFloor { room: at, participant }.into()),
             13 => (actor, InviteToSpeak { room: at, participant }.into()),
             14 => (own, AcceptInvite { room: at, participant }.into()),

@@ -20,7 +20,9 @@ fn good(name: &str) -> Value {
     let about_participant = json!({ "room": ID, "participant": ID });
     let data = match name {
         "rooms.create" => json!({ "name": "Tea", "stage_mode": "moderated" }),
-        "rooms.lock" | "rooms.unlock" | "rooms.close" | "rooms.join" => json!({ "room": ID }),
+        "rooms.lock" | "rooms.unlock" | "rooms.close" | "rooms.join" | "rooms.grant_next" => {
+            json!({ "room": ID })
+        }
         "rooms.ban" => json!({ "room": ID, "user": ID, "reason": "why" }),
         "rooms.lift_ban" => json!({ "room": ID, "user": ID }),
         "rooms.set_self_mute" => json!({ "room": ID, "participant": ID, "muted": false }),

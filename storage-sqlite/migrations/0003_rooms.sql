@@ -127,6 +127,9 @@ CREATE TABLE participant (
 -- Whose stay ends for want of a transport, the first to end first; then those whose is up.
 CREATE INDEX participant_lapsing ON participant (lapses_at, id) WHERE left_at IS NULL;
 
+-- Who asks for the floor of a room, the first hand first. No join touches it.
+CREATE INDEX participant_hand ON participant (room_id, hand_seq, id) WHERE hand_seq IS NOT NULL;
+
 CREATE TABLE seat (
     -- The claim of an identity on its one open stay in a room (I-R5). Void if of an older epoch.
     room_id        BLOB    NOT NULL,

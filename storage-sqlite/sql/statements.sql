@@ -147,6 +147,9 @@ SELECT name, url, run, expires_at FROM node WHERE 1 ORDER BY name LIMIT ?1;
 -- The read rooms.lapsing, by participant_lapsing.
 SELECT id, room_id, epoch, user_id, display_name, role, stage, hand_seq, mic, connection, leg_id, lease_epoch, joined_at, connected_at, lost_at, lapses_at, left_at, leave_reason, removed_by FROM participant WHERE left_at IS NULL AND lapses_at <= ?1 ORDER BY lapses_at, id LIMIT ?2;
 
+-- The read rooms.hands, by participant_hand.
+SELECT id, room_id, epoch, user_id, display_name, role, stage, hand_seq, mic, connection, leg_id, lease_epoch, joined_at, connected_at, lost_at, lapses_at, left_at, leave_reason, removed_by FROM participant WHERE room_id = ?1 AND hand_seq IS NOT NULL ORDER BY hand_seq, id LIMIT ?2;
+
 -- The read rooms.discover, by room_listing_busiest.
 SELECT room_id, name, description, owner_name, stage_mode, status, locked, active, max_participants, search, refreshed_at FROM room_listing WHERE 1 ORDER BY active DESC, room_id DESC LIMIT ?1;
 

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use parlor_core::events::OUTBOX;
-use parlor_core::record::{ColumnDef, Kind, TableDef};
+use parlor_core::record::{ColumnDef, Kind, Only, TableDef};
 use parlor_core::tables::TABLES;
 use parlor_storage_sqlite::SqliteStore;
 use rusqlite::Connection;
@@ -64,7 +64,10 @@ fn every_table_has_the_indexes_of_its_record_and_no_other() {
         let found: BTreeSet<String> = texts(&db, sql, table.name).into_iter().collect();
         let declared = table.indexes.iter().map(|index| {
             let unique = if index.unique { " unique" } else { "" };
-            let partial = index.where_null.map(|column| format!(" WHERE {column} IS NULL"));
+            let partial = index.only.map(|only| match only {
+                Only::Null(column) => format!(" WHERE {column} IS NULL"),
+                Only::NotNull(column) => format!(" WHERE {column} IS NOT NULL"),
+            });
             let columns = index.columns.join(", ");
             format!("{} ({columns}){unique}{}", index.name, partial.unwrap_or_default())
         });

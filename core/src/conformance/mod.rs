@@ -140,6 +140,7 @@ macro_rules! suite {
             a_full_room_lets_nobody_in
             hands_are_numbered_without_gap_or_double
             joining_twice_at_once_makes_one_stay
+            the_floor_is_given_to_each_hand_once_and_in_order
 
             a_retry_gets_the_first_outcome
             a_key_stands_for_one_command

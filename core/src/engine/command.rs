@@ -2,7 +2,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{AnyCommand, Ctx, Refusal};
-use crate::storage::{Draft, Stop};
+use crate::storage::{Draft, Query, Stop};
 
 /// Something that can be asked of Parlor: named by its verb, decided by a pure function.
 ///
@@ -13,6 +13,16 @@ pub trait Command: Clone + Into<AnyCommand> + Send + Sync + 'static {
     type Output: Serialize + DeserializeOwned + Send + 'static;
     /// How it can be refused.
     type Refusal: Refusal;
+
+    /// What has to be searched for, because no key leads to it, such as the first in a queue.
+    ///
+    /// The driver reads it before the decision, which finds the rows in [`Ctx::found`]. They are
+    /// as they were, and not locked: the decision asks for them by key, looks at them again, and
+    /// refuses with what [is stale](Refusal::is_stale) when they have changed. The driver then
+    /// searches and decides anew, three times; whoever asked is told after that.
+    fn search(&self) -> Option<Query> {
+        None
+    }
 
     /// Decides.
     ///
@@ -118,6 +128,11 @@ macro_rules! commands {
                     })+
                     _ => Err($crate::engine::BadCommand::Unknown),
                 }
+            }
+
+            /// What it has to search for before it is decided.
+            pub fn search(&self) -> Option<$crate::storage::Query> {
+                match self { $(Self::$variant(command) => $crate::engine::Command::search(command)),+ }
             }
 
             /// Decides, with output and refusal as data.

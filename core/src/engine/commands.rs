@@ -24,6 +24,7 @@ crate::commands! {
     "rooms.raise_hand" => public RaiseHand(rooms::RaiseHand),
     "rooms.lower_hand" => public LowerHand(rooms::LowerHand),
     "rooms.grant_floor" => public GrantFloor(rooms::GrantFloor),
+    "rooms.grant_next" => public GrantNext(rooms::GrantNext),
     "rooms.invite_to_speak" => public InviteToSpeak(rooms::InviteToSpeak),
     "rooms.accept_invite" => public AcceptInvite(rooms::AcceptInvite),
     "rooms.decline_invite" => public DeclineInvite(rooms::DeclineInvite),

@@ -7,7 +7,8 @@ use sha2::{Digest as _, Sha256};
 use super::Settings;
 use crate::Uuid;
 use crate::events::{Actor, AnyEvent, Emitted};
-use crate::record::Timestamp;
+use crate::record::{Stored, Timestamp};
+use crate::tables::Row;
 
 /// All that a decision knows beside its command and the rows: the same on every run.
 #[derive(Clone)]
@@ -20,13 +21,27 @@ pub struct Ctx {
     pub settings: Arc<Settings>,
     seed: [u8; 32],
     minted: Cell<u32>,
+    found: Arc<[Row]>,
 }
 
 impl Ctx {
     /// A context. The seed is secret and used for one command only: the ids it mints, and secrets
     /// derived from it, can be foretold by whoever knows it.
     pub fn new(now: Timestamp, actor: Actor, settings: Arc<Settings>, seed: [u8; 32]) -> Self {
-        Self { now, actor, settings, seed, minted: Cell::new(0) }
+        Self { now, actor, settings, seed, minted: Cell::new(0), found: Arc::default() }
+    }
+
+    /// With the rows that the command's [search](super::Command::search) found.
+    #[must_use]
+    pub fn with_found(mut self, rows: Vec<Row>) -> Self {
+        self.found = rows.into();
+        self
+    }
+
+    /// The rows that the command's [search](super::Command::search) found, in its order, as they
+    /// were then.
+    pub fn found<R: Stored>(&self) -> impl Iterator<Item = &R> {
+        self.found.iter().filter_map(R::from_row)
     }
 
     /// A new identifier: a UUID of version 7 (RFC 9562 §5.7) at `now`. The n-th of a run is the

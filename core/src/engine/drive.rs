@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::react::cursors;
 use super::sweep::FinishSweep;
 use super::{
-    AnyRefusal, Command, Ctx, DEADLINES, Deadline, Error, Idempotency, Parlor, SWEEPERS, Scheduled,
-    Sweep, Sweeper, Timer,
+    AnyRefusal, Command, Ctx, DEADLINES, Deadline, Error, Idempotency, Parlor, Refusal as _,
+    SWEEPERS, Scheduled, Sweep, Sweeper, Timer,
 };
 use crate::Uuid;
 use crate::events::Actor;
@@ -120,7 +120,8 @@ impl Parlor {
             tracing::error!(name = key.0, subject = %key.1, "a timer for a command that is not known");
             return Ok(false);
         };
-        let fired = self.run_at(now, Actor::HOST, move |draft, ctx| {
+        let search = command.search();
+        let fired = self.run_at(now, Actor::HOST, search, move |draft, ctx| {
             if let Err(mut missing) = draft.need([Timer::own(key.clone())]) {
                 // The needs of the command are not known yet; run on nothing, it names them too.
                 if let Err(Stop::Missing(more)) = draft.attempt(|draft| command.decide(draft, ctx)) {
@@ -134,6 +135,8 @@ impl Parlor {
             }
             match draft.attempt(|draft| command.decide(draft, ctx)) {
                 Err(Stop::Missing(missing)) => Err(Stop::Missing(missing)),
+                // Nothing has happened then, and the timer is there still.
+                Err(Stop::Refused(refusal)) if refusal.is_stale() => Err(Stop::Refused(refusal)),
                 Err(Stop::Refused(refusal)) => {
                     tracing::debug!(command = command.name(), %refusal, "a timer's command was refused");
                     Ok(())
@@ -147,7 +150,8 @@ impl Parlor {
                 self.give_up(lost, due_at).await
             }
             Err(Error::Store(error)) => return Err(error),
-            Ok(()) | Err(Error::Refused(()) | Error::KeyReused) => Ok(()),
+            Err(Error::Refused(_) | Error::KeyReused) => return Ok(false),
+            Ok(()) => Ok(()),
         }?;
         Ok(true)
     }
@@ -161,8 +165,9 @@ impl Parlor {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let Some(command) = (deadline.command)(row) else { return Ok(false) };
-        let name = command.name();
-        let met = self.run_at(now, Actor::HOST, move |draft, ctx| command.decide(draft, ctx));
+        let (name, search) = (command.name(), command.search());
+        let met =
+            self.run_at(now, Actor::HOST, search, move |draft, ctx| command.decide(draft, ctx));
         match met.await {
             Ok(_) => Ok(true),
             Err(Error::Store(error)) if !error.is_the_commands_own() => Err(error),
@@ -180,16 +185,16 @@ impl Parlor {
     /// Deletes a timer whose command cannot be carried out: it would come up for ever, and keep
     /// what is due after it waiting.
     async fn give_up(&self, key: (String, Uuid), due_at: Timestamp) -> Result<(), StoreError> {
-        let given_up = self.run(Actor::HOST, move |draft, _| {
+        let given_up = self.run(Actor::HOST, None, move |draft, _| {
             draft.need([Timer::own(key.clone())])?;
             match draft.get::<Timer>(key.clone())? {
                 Some(row) if row.due_at == due_at => Ok(draft.delete::<Timer>(key.clone())?),
-                Some(_) | None => Ok::<(), Stop<()>>(()),
+                Some(_) | None => Ok::<(), Stop<AnyRefusal>>(()),
             }
         });
         match given_up.await {
             Err(Error::Store(error)) => Err(error),
-            Ok(()) | Err(Error::Refused(()) | Error::KeyReused) => Ok(()),
+            Ok(()) | Err(Error::Refused(_) | Error::KeyReused) => Ok(()),
         }
     }
 

@@ -4,12 +4,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::idempotency::fingerprint;
 use super::{
     AnyCommand, AnyRefusal, Clock, Command, Ctx, Entropy, Idempotency, IdempotencyKey, POLICIES,
-    Policy, Settings,
+    Policy, Refusal, Settings,
 };
 use crate::Uuid;
 use crate::events::{Actor, Envelope, Position};
 use crate::record::{Digest, Json, Stored, Timestamp};
-use crate::storage::{Draft, PAGE_MAX, Page, Run, Select, Stop, Store, StoreError, Work};
+use crate::storage::{Draft, PAGE_MAX, Page, Query, Run, Select, Stop, Store, StoreError, Work};
+
+/// How often a command searches again, because what it had found has changed meanwhile.
+const STALE_MAX: usize = 3;
 
 /// A server's Parlor: the commands, the reads and the feed over one store.
 ///
@@ -101,7 +104,8 @@ impl Parlor {
         actor: Actor,
         command: C,
     ) -> Result<C::Output, Error<C::Refusal>> {
-        self.run(actor, move |draft, ctx| command.decide(draft, ctx)).await
+        let search = command.search();
+        self.run(actor, search, move |draft, ctx| command.decide(draft, ctx)).await
     }
 
     /// Runs a command at most once for a key of this actor: a retry gets the first outcome again.
@@ -115,8 +119,8 @@ impl Parlor {
         key: &IdempotencyKey,
         command: C,
     ) -> Result<C::Output, Error<C::Refusal>> {
-        let request = fingerprint(&command.clone().into());
-        let outcome = self.once(actor, key, request, move |draft, ctx| {
+        let (request, search) = (fingerprint(&command.clone().into()), command.search());
+        let outcome = self.once(actor, key, request, search, move |draft, ctx| {
             let output = command.decide(draft, ctx)?;
             Ok(serde_json::to_value(output).expect("outputs have keys that are strings"))
         });
@@ -139,12 +143,13 @@ impl Parlor {
         key: Option<&IdempotencyKey>,
         command: AnyCommand,
     ) -> Result<serde_json::Value, Error<AnyRefusal>> {
+        let search = command.search();
         match key {
-            None => self.run(actor, move |draft, ctx| command.decide(draft, ctx)).await,
+            None => self.run(actor, search, move |draft, ctx| command.decide(draft, ctx)).await,
             Some(key) => {
                 let request = fingerprint(&command);
                 let decide = move |draft: &mut Draft<'_>, ctx: &Ctx| command.decide(draft, ctx);
-                self.once(actor, key, request, decide).await
+                self.once(actor, key, request, search, decide).await
             }
         }
     }
@@ -193,21 +198,43 @@ impl Parlor {
         self.store.wait(after).await
     }
 
-    pub(super) async fn run<T: Send + 'static, R: Send + 'static>(
+    pub(super) async fn run<T: Send + 'static, R: Refusal>(
         &self,
         actor: Actor,
-        decide: impl Fn(&mut Draft<'_>, &Ctx) -> Result<T, Stop<R>> + Send + 'static,
+        search: Option<Query>,
+        decide: impl Fn(&mut Draft<'_>, &Ctx) -> Result<T, Stop<R>> + Send + Sync + 'static,
     ) -> Result<T, Error<R>> {
-        self.run_at(self.now(), actor, decide).await
+        self.run_at(self.now(), actor, search, decide).await
     }
 
-    pub(super) async fn run_at<T: Send + 'static, R: Send + 'static>(
+    /// Runs a decision on what its search finds, and again while that is stale.
+    pub(super) async fn run_at<T: Send + 'static, R: Refusal>(
         &self,
         now: Timestamp,
         actor: Actor,
+        search: Option<Query>,
+        decide: impl Fn(&mut Draft<'_>, &Ctx) -> Result<T, Stop<R>> + Send + Sync + 'static,
+    ) -> Result<T, Error<R>> {
+        let ctx = || Ctx::new(now, actor, self.settings.clone(), self.draw());
+        let Some(query) = search else { return self.run_once(ctx(), decide).await };
+        let decide = Arc::new(decide);
+        for _ in 0..STALE_MAX {
+            let (decide, ctx) =
+                (decide.clone(), ctx().with_found(self.store.select(&query).await?));
+            match self.run_once(ctx, move |draft, ctx| decide(draft, ctx)).await {
+                Err(Error::Refused(refusal)) if refusal.is_stale() => {}
+                end => return end,
+            }
+        }
+        let ctx = ctx().with_found(self.store.select(&query).await?);
+        self.run_once(ctx, move |draft, ctx| decide(draft, ctx)).await
+    }
+
+    async fn run_once<T: Send + 'static, R: Send + 'static>(
+        &self,
+        ctx: Ctx,
         decide: impl Fn(&mut Draft<'_>, &Ctx) -> Result<T, Stop<R>> + Send + 'static,
     ) -> Result<T, Error<R>> {
-        let ctx = Ctx::new(now, actor, self.settings.clone(), self.draw());
         let slot = Arc::new(Mutex::new(None));
         let result = slot.clone();
         let work = Work::new(ctx, move |draft, ctx| {
@@ -224,15 +251,19 @@ impl Parlor {
         outcome.expect("a store returns once the work has run").map_err(Error::Refused)
     }
 
-    async fn once<R: Send + 'static>(
+    async fn once<R: Refusal>(
         &self,
         actor: Actor,
         key: &IdempotencyKey,
         request: Digest,
-        decide: impl Fn(&mut Draft<'_>, &Ctx) -> Result<serde_json::Value, Stop<R>> + Send + 'static,
+        search: Option<Query>,
+        decide: impl Fn(&mut Draft<'_>, &Ctx) -> Result<serde_json::Value, Stop<R>>
+        + Send
+        + Sync
+        + 'static,
     ) -> Result<serde_json::Value, Error<R>> {
         let row_key = key.row_key(&actor);
-        let outcome = self.run(actor, move |draft, ctx| {
+        let outcome = self.run(actor, search, move |draft, ctx| {
             let remembered = draft.need([Idempotency::own(row_key.clone())]);
             let remembered = remembered.and_then(|()| draft.get::<Idempotency>(row_key.clone()));
             let remembered = match remembered {

@@ -7,7 +7,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::drive::PAGE;
 use super::feed::AdvanceCursor;
-use super::{AnyCommand, Error, FeedCursor, IdempotencyKey, Make, Parlor, Policy, Reaction};
+use super::{
+    AnyCommand, Error, FeedCursor, IdempotencyKey, Make, Parlor, Policy, Reaction, Refusal as _,
+};
 use crate::events::{Actor, Envelope, EventId, Position};
 use crate::storage::{Cursor, Query, Select, StoreError};
 use crate::tables::Row;
@@ -136,6 +138,10 @@ impl Parlor {
                 Ok(())
             }
             Err(Error::Store(error)) => Err(error),
+            // That is no answer: the next run of the policy asks again.
+            Err(Error::Refused(refusal)) if refusal.is_stale() => {
+                Err(StoreError::Busy { waiting: 1 })
+            }
             Err(Error::Refused(refusal)) => {
                 tracing::warn!(reaction = %key, %refusal, "a reaction was refused");
                 Ok(())

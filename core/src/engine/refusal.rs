@@ -16,6 +16,12 @@ pub trait Refusal: Error + Clone + PartialEq + Send + Sync + 'static {
 
     /// The field of the command at fault, if one is.
     fn field(&self) -> Option<&'static str>;
+
+    /// What the command's [search](super::Command::search) had found is not so any more: the
+    /// driver searches again before it says no. Commands that search for nothing never say it.
+    fn is_stale(&self) -> bool {
+        false
+    }
 }
 
 /// What kind of "no" a refusal is. Each has one HTTP status.
@@ -46,6 +52,9 @@ pub struct AnyRefusal {
     pub field: Option<&'static str>,
     /// The sentence.
     pub detail: String,
+    /// See [`Refusal::is_stale`]. Between the decision and the driver only.
+    #[serde(skip)]
+    pub stale: bool,
 }
 
 impl AnyRefusal {
@@ -56,6 +65,7 @@ impl AnyRefusal {
             class: refusal.class(),
             field: refusal.field(),
             detail: refusal.to_string(),
+            stale: refusal.is_stale(),
         }
     }
 }
@@ -79,6 +89,10 @@ impl Refusal for AnyRefusal {
 
     fn field(&self) -> Option<&'static str> {
         self.field
+    }
+
+    fn is_stale(&self) -> bool {
+        self.stale
     }
 }
 

@@ -16,7 +16,7 @@
 /// ```
 ///
 /// After the columns, in this order and each optional: `guarded_by`, any number of
-/// `index name (columns) [where column is null];` and `unique …`, `text column;`, and
+/// `index name (columns) [where column is [not] null];` and `unique …`, `text column;`, and
 /// `is on_refusal;` or `is append_only;`.
 #[macro_export]
 macro_rules! record {
@@ -26,8 +26,8 @@ macro_rules! record {
         [$($(#[$key_meta:meta])* $key:ident: $key_type:ty),+ $(,)?]
         { $($(#[$column_meta:meta])* $column:ident: $column_type:ty),* $(,)? }
         $(guarded_by $guard:expr;)?
-        $(index $index:ident ($($indexed:ident),+) $(where $null:ident is null)?;)*
-        $(unique $unique:ident ($($uniquely:ident),+) $(where $unique_null:ident is null)?;)*
+        $(index $index:ident ($($indexed:ident),+) $(where $only:ident is $($is:ident)+)?;)*
+        $(unique $unique:ident ($($uniquely:ident),+) $(where $unique_only:ident is $($unique_is:ident)+)?;)*
         $(text $text:ident;)?
         $(is $flag:ident;)*
     ) => {
@@ -50,13 +50,13 @@ macro_rules! record {
                         name: stringify!($index),
                         columns: &[$(stringify!($indexed)),+],
                         unique: false,
-                        where_null: $crate::record!(@null $($null)?),
+                        only: $crate::record!(@only $($only $($is)+)?),
                     },)*
                     $($crate::record::IndexDef {
                         name: stringify!($unique),
                         columns: &[$(stringify!($uniquely)),+],
                         unique: true,
-                        where_null: $crate::record!(@null $($unique_null)?),
+                        only: $crate::record!(@only $($unique_only $($unique_is)+)?),
                     },)*
                 ],
             )
@@ -100,8 +100,9 @@ macro_rules! record {
             optional: <$type as $crate::record::Column>::OPTIONAL,
         }
     };
-    (@null) => { None };
-    (@null $column:ident) => { Some(stringify!($column)) };
+    (@only) => { None };
+    (@only $column:ident null) => { Some($crate::record::Only::Null(stringify!($column))) };
+    (@only $column:ident not null) => { Some($crate::record::Only::NotNull(stringify!($column))) };
     (@key $type:ty) => { $type };
     (@key $($type:ty),+) => { ($($type),+) };
     (@take $row:ident $key:ident) => { $row.$key.clone() };

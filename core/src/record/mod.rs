@@ -37,8 +37,17 @@ pub struct IndexDef {
     /// Whether two rows may agree in all its columns. A violation is a failure of the command that
     /// caused it; uniqueness that callers can run into is a claim row's.
     pub unique: bool,
-    /// The column that must be empty for a row to be in the index.
-    pub where_null: Option<&'static str>,
+    /// Which rows are in it; all of them when it does not say.
+    pub only: Option<Only>,
+}
+
+/// Which rows are in a partial index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Only {
+    /// Those whose column is empty.
+    Null(&'static str),
+    /// Those whose column is not.
+    NotNull(&'static str),
 }
 
 /// One table, as `record!` declared it.

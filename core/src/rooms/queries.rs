@@ -81,6 +81,15 @@ pub(super) fn lapsing(by: Timestamp) -> Select<Participant> {
         .order(col!(Participant.lapses_at))
 }
 
+/// The first few who ask for the floor of a room, the first hand first.
+pub(super) fn hands(room: RoomId) -> Select<Participant> {
+    Select::new("rooms.hands")
+        .by("participant_hand")
+        .filter(col!(Participant.room_id).is(room))
+        .order_some(col!(Participant.hand_seq))
+        .limit(4)
+}
+
 /// Cards in the lobby, the fullest room first, the newest among equals (Q-R1).
 pub(super) fn discover() -> Select<RoomListing> {
     Select::new("rooms.discover")
@@ -121,6 +130,7 @@ pub(crate) fn all() -> Vec<NamedQuery> {
         leases_of("any").into(),
         nodes().into(),
         lapsing(Timestamp::default()).into(),
+        hands(room_id).into(),
         discover().into(),
         search("any word").into(),
         bans(room_id).into(),

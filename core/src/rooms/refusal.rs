@@ -47,6 +47,12 @@ pub enum Refusal {
     /// The floor is open: there are no hands and no stage.
     #[error("Everybody may speak in this room.")]
     OpenFloor,
+    /// No hand is up.
+    #[error("Nobody is asking for the floor.")]
+    NoHandUp,
+    /// The hands have changed again and again while one was being chosen.
+    #[error("The queue for the floor is changing right now. Please try again.")]
+    Stale,
     /// No more speakers fit on the stage.
     #[error("The stage is full.")]
     StageFull {
@@ -94,6 +100,8 @@ impl engine::Refusal for Refusal {
             Self::Full { .. } => "rooms.full",
             Self::NotHere => "rooms.not_here",
             Self::OpenFloor => "rooms.open_floor",
+            Self::NoHandUp => "rooms.no_hand_up",
+            Self::Stale => "rooms.stale",
             Self::StageFull { .. } => "rooms.stage_full",
             Self::NotOnStage => "rooms.not_on_stage",
             Self::MicLocked => "rooms.mic_locked",
@@ -118,6 +126,8 @@ impl engine::Refusal for Refusal {
             Self::Closed
             | Self::Full { .. }
             | Self::OpenFloor
+            | Self::NoHandUp
+            | Self::Stale
             | Self::StageFull { .. }
             | Self::NotOnStage
             | Self::Fenced
@@ -131,5 +141,9 @@ impl engine::Refusal for Refusal {
             Self::BadCursor(_) => Some("after"),
             _ => None,
         }
+    }
+
+    fn is_stale(&self) -> bool {
+        matches!(self, Self::Stale)
     }
 }

@@ -158,6 +158,7 @@ crate::record! {
         removed_by: Option<UserId>,
     }
     index participant_lapsing (lapses_at, id) where left_at is null;
+    index participant_hand (room_id, hand_seq, id) where hand_seq is not null;
 }
 
 crate::record! {

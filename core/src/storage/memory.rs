@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::{Filter, Held, Plan, Query, Resolved, Rollback, Store, StoreError, Work, Write};
 use crate::events::{Envelope, Position};
-use crate::record::{TableDef, Value};
+use crate::record::{Only, TableDef, Value};
 use crate::tables::{Key, Row};
 
 /// The reference store: the four steps with nothing in between. What it answers is what every
@@ -245,9 +245,13 @@ fn position(table: &TableDef, column: &str) -> usize {
 fn unique_entries(row: &Row) -> Vec<Entry> {
     let (table, values) = (row.table(), all_values(row));
     let at = |column: &&str| values[position(table, column)].clone();
-    let applies =
-        |null: Option<&str>| null.is_none_or(|c| values[position(table, c)] == Value::Null);
-    let indexes = table.indexes.iter().filter(|index| index.unique && applies(index.where_null));
+    let is_null = |column: &str| values[position(table, column)] == Value::Null;
+    let applies = |only: Option<Only>| match only {
+        None => true,
+        Some(Only::Null(column)) => is_null(column),
+        Some(Only::NotNull(column)) => !is_null(column),
+    };
+    let indexes = table.indexes.iter().filter(|index| index.unique && applies(index.only));
     let entries =
         indexes.map(|index| (index.name, index.columns.iter().map(at).collect::<Vec<_>>()));
     entries.filter(|(_, values)| !values.contains(&Value::Null)).collect()

@@ -208,6 +208,13 @@ impl<R: Stored> Select<R> {
         self
     }
 
+    /// Sorted by this optional column next, and only rows where it is not empty.
+    #[must_use]
+    pub fn order_some<T: Column>(mut self, column: Col<R, Option<T>>) -> Self {
+        self.query.order.push(column.name);
+        self.filter(Filter::Range(column.name, None, None))
+    }
+
     /// Largest first.
     #[must_use]
     pub fn descending(mut self) -> Self {

@@ -51,8 +51,17 @@ fn decide<C: Command>(
     actor: Actor,
     command: &C,
 ) -> Result<(C::Output, Changeset), C::Refusal> {
+    decide_in(held, &ctx(actor), command)
+}
+
+/// As `decide`, in a context that has found something.
+fn decide_in<C: Command>(
+    held: Held,
+    ctx: &Ctx,
+    command: &C,
+) -> Result<(C::Output, Changeset), C::Refusal> {
     let mut draft = Draft::new(&held);
-    match command.decide(&mut draft, &ctx(actor)) {
+    match command.decide(&mut draft, ctx) {
         Ok(output) => Ok((output, draft.finish())),
         Err(Stop::Refused(refusal)) => {
             assert_eq!(draft.refuse(), Changeset::default(), "a refusal left something");

@@ -1,9 +1,9 @@
 use parlor_core::events::Actor;
 use parlor_core::permissions::Permission;
 use parlor_core::rooms::{
-    AcceptInvite, DeclineInvite, Event, ExpireInvite, FloorVia, GrantFloor, InviteToSpeak,
-    LowerHand, MicState, MoveToAudience, Participant, RaiseHand, Refusal, Room, RoomRole,
-    StageState, StepDown,
+    AcceptInvite, DeclineInvite, Event, ExpireInvite, FloorGranted, FloorVia, GrantFloor,
+    GrantNext, InviteToSpeak, LowerHand, MicState, MoveToAudience, Participant, RaiseHand, Refusal,
+    Room, RoomRole, StageState, StepDown,
 };
 use parlor_core::storage::Held;
 
@@ -109,6 +109,77 @@ fn grant_floor_puts_a_raised_hand_on_stage_muted() {
     let held = moderator_is_here(here(moderated(), listening()).owned(queue(9, 1)));
     let unasked = refusal(held, by(MODERATOR), &about!(GrantFloor));
     assert_eq!(unasked, illegal("audience", "grant_floor"));
+}
+
+/// Grants the floor to the next, of those that a search has found.
+fn grant_next(
+    held: Held,
+    actor: Actor,
+    found: &[Participant],
+) -> Result<(FloorGranted, Changeset), Refusal> {
+    let ctx = ctx(actor).with_found(found.iter().cloned().map(Row::from).collect());
+    decide_in(held, &ctx, &GrantNext { room: ROOM })
+}
+
+fn second() -> Participant {
+    let id = ParticipantId(Uuid::from_u128(0x204));
+    Participant { id, user_id: UserId(Uuid::from_u128(4)), hand_seq: Some(5), ..requested() }
+}
+
+#[test]
+fn grant_next_puts_the_first_hand_on_stage_muted() {
+    let held = || moderator_is_here(here(moderated(), requested()).owned(queue(9, 1)));
+    let (via, mic) = (FloorVia::Request, MicState::MutedSelf);
+    let granted = changeset(
+        [put(speaking(mic)), put(queue(9, 2))],
+        [Event::SpeakerAdded { room: ROOM, participant: STAY, via, mic }],
+    );
+    assert_eq!(
+        grant_next(held(), by(MODERATOR), &[requested(), second()]),
+        Ok((FloorGranted { participant: STAY }, granted))
+    );
+    let full = moderator_is_here(here(moderated(), requested()).owned(queue(9, 50)));
+    let full = grant_next(full, by(MODERATOR), &[requested()]);
+    assert_eq!(full, Err(Refusal::StageFull { max: 50 }));
+}
+
+#[test]
+fn grant_next_passes_over_hands_that_have_gone_down_meanwhile() {
+    let (via, mic) = (FloorVia::Request, MicState::MutedSelf);
+    let next = second();
+    let up = Participant { stage: StageState::Speaker, hand_seq: None, mic, ..next.clone() };
+    let again = Participant { hand_seq: Some(8), ..requested() };
+    for gone in [listening(), again, speaking(mic)] {
+        let held = moderator_is_here(here(moderated(), gone.clone()).owned(queue(9, 1)));
+        let alone = grant_next(held.clone(), by(MODERATOR), &[requested()]);
+        assert_eq!(alone, Err(Refusal::Stale));
+
+        let granted = changeset(
+            [put(up.clone()), put(queue(9, 2))],
+            [Event::SpeakerAdded { room: ROOM, participant: next.id, via, mic }],
+        );
+        assert_eq!(
+            grant_next(held.owned(next.clone()), by(MODERATOR), &[requested(), next.clone()]),
+            Ok((FloorGranted { participant: next.id }, granted))
+        );
+    }
+}
+
+#[test]
+fn grant_next_tells_who_waits_only_those_who_run_the_stage() {
+    let held = |room: Room| Held::new().shared(room).owned(queue(9, 1));
+    let found_nobody = grant_next(moderator_is_here(held(moderated())), by(MODERATOR), &[]);
+    assert_eq!(found_nobody, Err(Refusal::NoHandUp));
+    let open = grant_next(moderator_is_here(held(room())), by(MODERATOR), &[]);
+    assert_eq!(open, Err(Refusal::OpenFloor));
+    let over = grant_next(moderator_is_here(held(closed())), by(MODERATOR), &[]);
+    assert_eq!(over, Err(Refusal::Closed));
+
+    let guest = held(moderated()).shared(seat(GUEST, RoomRole::Guest));
+    let forbidden = Refusal::Forbidden(Permission::ManageStage);
+    assert_eq!(grant_next(guest, by(GUEST), &[]), Err(forbidden));
+    let stranger = held(moderated()).absent::<parlor_core::rooms::Seat>((ROOM, GUEST), Lock::Share);
+    assert_eq!(grant_next(stranger, by(GUEST), &[]), Err(Refusal::NotHere));
 }
 
 #[test]

@@ -10,9 +10,9 @@ use crate::engine::{AnyCommand, Clock as _, FeedCursor, Settings};
 use crate::events::Actor;
 use crate::record::Record;
 use crate::rooms::{
-    self, Ban, Close, Create, GrantFloor, Join, Kick, Leave, LegConnected, LegLost, LiftBan, Lock,
-    LockMic, LowerHand, Mute, ParticipantId, RaiseHand, RoomId, SetSelfMute, StageMode, StepDown,
-    Unlock, UnlockMic,
+    self, Ban, Close, Create, GrantFloor, GrantNext, Join, Kick, Leave, LegConnected, LegLost,
+    LiftBan, Lock, LockMic, LowerHand, Mute, ParticipantId, RaiseHand, RoomId, SetSelfMute,
+    StageMode, StepDown, Unlock, UnlockMic,
 };
 use crate::storage::{MemoryStore, Store};
 use crate::tables::{Row, TABLES};
@@ -138,6 +138,7 @@ impl Script {
             12 => LiftBan { room, user }.into(),
             13 => RaiseHand { room: at, participant }.into(),
             14 => LowerHand { room: at, participant }.into(),
+            15 if (self.next)().is_multiple_of(2) => GrantNext { room }.into(),
             15 => GrantFloor { room: at, participant }.into(),
             16 => StepDown { room: at, participant }.into(),
             17 => {

@@ -9,11 +9,11 @@ use futures_util::stream;
 use super::{count, counter, world};
 use crate::conformance::{Harness, World, block_on, threads};
 use crate::engine::{Error, FeedCursor};
-use crate::events::Actor;
+use crate::events::{Actor, AnyEvent};
 use crate::record::Stored as _;
 use crate::rooms::{
-    Admitted, Ban, GrantFloor, HandQueue, Join, LowerHand, Occupancy, Participant, RaiseHand,
-    Refusal, Room, RoomBan, RoomId, Seat, StageMode,
+    Admitted, Ban, Event, FloorGranted, GrantFloor, GrantNext, HandQueue, Join, LowerHand,
+    Occupancy, Participant, RaiseHand, Refusal, Room, RoomBan, RoomId, Seat, StageMode,
 };
 use crate::storage::Store;
 
@@ -195,6 +195,48 @@ pub fn hands_are_numbered_without_gap_or_double<H: Harness>(harness: &H) {
     assert_eq!(hands(&world), (HANDS as i64 + 1..=last).collect());
     let queue = world.held::<HandQueue>(room).expect("the queue is there");
     assert_eq!((queue.next_seq, queue.speakers as usize), (last + 1, second.len()));
+}
+
+/// However many moderators give the floor to whoever is next at the same time, each gives it to
+/// somebody else, none of them twice, and the first hands go first.
+pub fn the_floor_is_given_to_each_hand_once_and_in_order<H: Harness>(harness: &H) {
+    const HANDS: usize = 40;
+    const MODERATORS: usize = 2;
+    let world = world(harness);
+    let host = world.guest("Host");
+    let room = world.room(host, StageMode::Moderated, 1_000);
+    let mut waiting = Vec::new();
+    for (actor, Admitted { participant, .. }) in inside(&world, room, HANDS) {
+        let raise = RaiseHand { room, participant };
+        block_on(world.parlor.execute(actor, raise)).expect("the hand goes up");
+        waiting.push(participant);
+    }
+
+    let granted = threads(MODERATORS, |_| {
+        let mut granted = Vec::new();
+        loop {
+            match block_on(world.parlor.execute(host, GrantNext { room })) {
+                Ok(FloorGranted { participant }) => granted.push(participant),
+                Err(Error::Refused(Refusal::Stale)) => {}
+                Err(Error::Refused(Refusal::NoHandUp)) => return granted,
+                Err(other) => panic!("{other:?}"),
+            }
+        }
+    });
+
+    let place = |it| waiting.iter().position(|stay| stay == it).expect("they were waiting");
+    for mine in &granted {
+        assert!(mine.is_sorted_by_key(place), "a later hand went first");
+    }
+    let all: BTreeSet<_> = granted.iter().flatten().collect();
+    let given = granted.iter().flatten().count();
+    assert_eq!((all.len(), given), (HANDS, HANDS), "each hand has the floor, and once");
+    let told = world.feed().into_iter().filter_map(|it| match it.emitted.event {
+        AnyEvent::Rooms(Event::SpeakerAdded { participant, .. }) => Some(participant),
+        _ => None,
+    });
+    assert_eq!(told.collect::<Vec<_>>(), waiting, "in the order in which the hands went up");
+    assert_eq!(world.held::<HandQueue>(room).map(|it| it.speakers as usize), Some(HANDS));
 }
 
 /// Whoever joins a room from many places at once has one stay there (I-R5).

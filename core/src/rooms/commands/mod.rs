@@ -16,8 +16,8 @@ pub use life::{
 pub use mic::{LockMic, Mute, SetSelfMute, UnlockMic};
 pub use removal::{Ban, Kick, LiftBan, REASON_MAX};
 pub use stage::{
-    AcceptInvite, DeclineInvite, ExpireInvite, GrantFloor, InviteToSpeak, LowerHand,
-    MoveToAudience, RaiseHand, StepDown,
+    AcceptInvite, DeclineInvite, ExpireInvite, FloorGranted, GrantFloor, GrantNext, InviteToSpeak,
+    LowerHand, MoveToAudience, RaiseHand, StepDown,
 };
 pub use stay::{Join, Leave};
 

@@ -1,15 +1,17 @@
 //! The stage of a moderated room: hands, invitations, the floor.
 
-use super::about_participant;
-use super::standing::{oneself, target_of};
+use serde::{Deserialize, Serialize};
+
+use super::standing::{Standing, oneself, open_room, target_of};
+use super::{about_participant, about_room};
 use crate::engine::{Command, Ctx, TimerKey};
 use crate::permissions::Permission;
 use crate::record::Stored as _;
 use crate::rooms::{
     Event, FloorVia, HandQueue, MicInput, Participant, ParticipantId, Refusal, Room, StageInput,
-    StageMode, StageState,
+    StageMode, StageState, queries,
 };
-use crate::storage::{Draft, Stop};
+use crate::storage::{Draft, Query, Stop};
 
 about_participant! {
     /// Asks for the floor. Hands are served in the order in which the server saw them.
@@ -30,6 +32,18 @@ about_participant! {
     StepDown,
     /// Takes the floor from somebody.
     MoveToAudience,
+}
+
+about_room! {
+    /// Gives the floor to whoever has asked for it first.
+    GrantNext,
+}
+
+/// Whom the floor was given to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FloorGranted {
+    /// The stay.
+    pub participant: ParticipantId,
 }
 
 impl Command for RaiseHand {
@@ -82,6 +96,39 @@ impl Command for GrantFloor {
         let (_, room, target) = target_of(draft, ctx, whom, Permission::ManageStage, queue)?;
         require_stage(&room)?;
         enter_stage(draft, ctx, target, StageInput::GrantFloor, FloorVia::Request)
+    }
+}
+
+impl Command for GrantNext {
+    type Output = FloorGranted;
+    type Refusal = Refusal;
+
+    fn search(&self) -> Option<Query> {
+        Some(queries::hands(self.room).query().clone())
+    }
+
+    /// A hand that goes up gets a larger number than all before. So of those that were first when
+    /// it was looked, the first whose hand is up still is the first now.
+    fn decide(&self, draft: &mut Draft<'_>, ctx: &Ctx) -> Result<FloorGranted, Stop<Refusal>> {
+        let first = ctx.found::<Participant>().next().map(|it| Participant::own(it.id));
+        let needs = [Room::share(self.room), HandQueue::own(self.room)].into_iter().chain(first);
+        draft.need(needs.chain(Standing::needs(self.room, ctx)))?;
+        let room = open_room(draft, self.room)?;
+        Standing::of(draft, &room, ctx)?.require(Permission::ManageStage)?;
+        require_stage(&room)?;
+        if ctx.found::<Participant>().next().is_none() {
+            return Err(Refusal::NoHandUp.into());
+        }
+        for found in ctx.found::<Participant>() {
+            draft.need([Participant::own(found.id)])?;
+            let stay = draft.get::<Participant>(found.id)?;
+            let is_waiting = |it: &Participant| it.is_in(&room) && it.hand_seq == found.hand_seq;
+            if let Some(stay) = stay.filter(is_waiting) {
+                enter_stage(draft, ctx, stay, StageInput::GrantFloor, FloorVia::Request)?;
+                return Ok(FloorGranted { participant: found.id });
+            }
+        }
+        Err(Refusal::Stale.into())
     }
 }
 
