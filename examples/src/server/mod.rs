@@ -14,6 +14,7 @@ mod hub;
 mod nodes;
 mod page;
 mod problem;
+mod run;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +33,8 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::host;
+pub use run::{Args, run};
+
 use hub::Hub;
 use nodes::Nodes;
 

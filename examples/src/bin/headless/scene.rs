@@ -15,10 +15,10 @@ use parlor_examples::host;
 use parlor_media_str0m::{Config, Str0mBackend};
 use parlor_storage_sqlite::SqliteStore;
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
-use super::peer::{Act, Log, Peer};
+use super::peer::{Act, Log, connect, run as run_peer};
 use super::report::{Observed, Report};
 
 /// How long the network may take to deliver what was sent last.
@@ -151,11 +151,11 @@ impl Scene {
         for (place, person) in stage.people.iter().enumerate() {
             let speaker = (place < self.speakers).then_some(place);
             let who = (person.actor, stage.room);
-            let server = (&stage.parlor, &*stage.bridge);
-            let (peer, up) = Peer::connect(server, who, speaker, began).await?;
+            let peer = connect(&stage.bridge, who, speaker, began).await?;
+            let (up, is_up) = oneshot::channel();
             let acts = acts.clone();
-            peers.spawn(async move { (place, peer.run(acts).await) });
-            ups.push(up);
+            peers.spawn(async move { (place, run_peer(peer, up, acts).await) });
+            ups.push(is_up);
         }
         for (place, up) in ups.into_iter().enumerate() {
             if up.await.is_err() {

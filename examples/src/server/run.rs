@@ -1,0 +1,122 @@
+//! The server as a program: what it is started with, and how it ends.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Parser;
+use parlor_media_str0m::Str0mBackend;
+use parlor_storage_sqlite::SqliteStore;
+use tokio::net::TcpListener;
+
+use super::App;
+use crate::host;
+
+/// How long open connections may take to end.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// A voice chat in one binary. Open the address it prints in two browser windows and talk.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub struct Args {
+    /// Where to serve the page. Browsers allow microphones on localhost and over HTTPS only: put a
+    /// proxy with a certificate before it to serve others.
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+
+    /// The database file; it is made if there is none.
+    #[arg(long, default_value = "parlor.db")]
+    database: PathBuf,
+
+    /// Where to exchange media: one UDP port. With 0.0.0.0 on every address of this machine; port
+    /// 0 takes a free one.
+    #[arg(long, default_value = "0.0.0.0:0")]
+    media: SocketAddr,
+
+    /// What this node is called among those that share a database. Each has a name of its own.
+    #[arg(long, default_value = "local")]
+    node: String,
+
+    /// Where clients reach this node; by default where it serves the page.
+    #[arg(long)]
+    url: Option<String>,
+
+    /// Public addresses that lead to this machine's media port, if it is behind a NAT.
+    #[arg(long)]
+    advertise: Vec<IpAddr>,
+}
+
+/// Serves until it is interrupted.
+///
+/// # Errors
+/// When the database cannot be opened, or an address not be listened at.
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    let store = SqliteStore::open(&args.database)
+        .with_context(|| format!("the database {} cannot be opened", args.database.display()))?;
+    let config = parlor_media_str0m::Config {
+        bind: args.media,
+        advertise: args.advertise,
+        ..Default::default()
+    };
+    let media = Str0mBackend::bind(config)
+        .await
+        .with_context(|| format!("media cannot be exchanged at {}", args.media))?;
+    tracing::info!(candidates = ?media.candidates(), "media");
+    let listener = TcpListener::bind(args.listen).await.with_context(|| {
+        format!("{} cannot be listened at; --listen takes another", args.listen)
+    })?;
+
+    let media = Arc::new(media);
+    let local = format!("http://{}", listener.local_addr()?);
+    let url = args.url.as_deref().unwrap_or(&local).trim_end_matches('/');
+    let parlor = host::parlor(store);
+    let (app, mut tasks) = App::start(parlor, media.clone(), &args.node, url).await?;
+    let stopping = app.clone();
+    announce(&local)?;
+    let draining = app.clone();
+    let shutdown = async move {
+        interrupted().await;
+        tracing::info!("draining; interrupt again to stop at once");
+        draining.drain();
+        tokio::spawn(async {
+            tokio::select! {
+                () = interrupted() => {}
+                () = tokio::time::sleep(DRAIN) => {}
+            }
+            tracing::warn!("stopped with connections open");
+            std::process::exit(1);
+        });
+    };
+    axum::serve(listener, app.router()).with_graceful_shutdown(shutdown).await?;
+    // Clients are told, and the database hears that their legs are gone before this process is.
+    media.shutdown().await;
+    // Of the tasks only the one that listens to the engine ends by itself.
+    tasks.join_next().await;
+    stopping.stop().await?;
+    Ok(())
+}
+
+/// The one line on stdout, for people and for scripts.
+fn announce(url: &str) -> std::io::Result<()> {
+    use std::io::Write as _;
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "listening on {url}")?;
+    stdout.flush()
+}
+
+/// Ctrl-C, or the word of a service manager.
+async fn interrupted() {
+    let terminated = async {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminated) => drop(terminated.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminated => {}
+    }
+}
