@@ -21,7 +21,7 @@ use parlor_core::media::{
 use parlor_core::rooms::{
     Close, ConnectionState, Kick, LegConnected, Mute, Participant, ParticipantId, RoomId, StageMode,
 };
-use parlor_core::storage::{MemoryStore, Query, Store, StoreError, Work};
+use parlor_core::storage::{Aggregate, Group, MemoryStore, Query, Store, StoreError, Work};
 use parlor_core::tables::Row;
 
 const GOOD: &str = "good";
@@ -231,6 +231,10 @@ impl Store for Busy {
 
     async fn select(&self, query: &Query) -> Result<Vec<Row>, StoreError> {
         self.store.select(query).await
+    }
+
+    async fn aggregate(&self, aggregate: &Aggregate) -> Result<Vec<Group>, StoreError> {
+        self.store.aggregate(aggregate).await
     }
 
     async fn events(&self, after: Position, limit: usize) -> Result<Vec<Envelope>, StoreError> {
