@@ -22,7 +22,7 @@ use parlor_core::rooms::{
     Close, ConnectionState, Kick, Mute, Participant, ParticipantId, Refusal, RoomId, RoomLease,
     StageMode,
 };
-use parlor_core::storage::{MemoryStore, Query, Store, StoreError, Work};
+use parlor_core::storage::{Aggregate, Group, MemoryStore, Query, Store, StoreError, Work};
 use parlor_core::tables::Row;
 
 const GOOD: &str = "good";
@@ -310,6 +310,10 @@ impl Store for Busy {
 
     async fn select(&self, query: &Query) -> Result<Vec<Row>, StoreError> {
         self.store.select(query).await
+    }
+
+    async fn aggregate(&self, aggregate: &Aggregate) -> Result<Vec<Group>, StoreError> {
+        self.store.aggregate(aggregate).await
     }
 
     async fn events(&self, after: Position, limit: usize) -> Result<Vec<Envelope>, StoreError> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
 
 use parlor_core::conformance::{Explanation, Harness, all};
-use parlor_core::storage::{Fault, MemoryStore, Query};
+use parlor_core::storage::{Aggregate, Fault, MemoryStore, Query};
 
 struct Faulty(Fault);
 
@@ -21,6 +21,10 @@ impl Harness for Faulty {
     }
 
     fn explain(&self, _: &MemoryStore, _: &Query) -> Option<Explanation> {
+        None
+    }
+
+    fn explain_aggregate(&self, _: &MemoryStore, _: &Aggregate) -> Option<Explanation> {
         None
     }
 }

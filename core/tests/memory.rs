@@ -2,7 +2,7 @@
 #![cfg(feature = "conformance")]
 
 use parlor_core::conformance::{Explanation, Harness};
-use parlor_core::storage::{MemoryStore, Query};
+use parlor_core::storage::{Aggregate, MemoryStore, Query};
 
 struct Memory;
 
@@ -18,6 +18,10 @@ impl Harness for Memory {
     }
 
     fn explain(&self, _: &MemoryStore, _: &Query) -> Option<Explanation> {
+        None
+    }
+
+    fn explain_aggregate(&self, _: &MemoryStore, _: &Aggregate) -> Option<Explanation> {
         None
     }
 }

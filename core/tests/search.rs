@@ -15,7 +15,7 @@ use parlor_core::rooms::{
     self, GrantNext, LowerHand, Participant, ParticipantId, RaiseHand, Refusal, RoomId, StageMode,
     StageState,
 };
-use parlor_core::storage::{MemoryStore, Query, Store, StoreError, Work};
+use parlor_core::storage::{Aggregate, Group, MemoryStore, Query, Store, StoreError, Work};
 use parlor_core::tables::Row;
 use serde_json::json;
 
@@ -50,6 +50,10 @@ impl Store for Restless {
             }
         }
         Ok(rows)
+    }
+
+    async fn aggregate(&self, aggregate: &Aggregate) -> Result<Vec<Group>, StoreError> {
+        self.world.store.aggregate(aggregate).await
     }
 
     async fn events(&self, after: Position, limit: usize) -> Result<Vec<Envelope>, StoreError> {

@@ -10,7 +10,7 @@ use parlor_core::conformance::{SeededEntropy, World, block_on};
 use parlor_core::engine::{Clock as _, Parlor, Settings, Timer};
 use parlor_core::events::{Envelope, Position};
 use parlor_core::rooms::StageMode;
-use parlor_core::storage::{MemoryStore, Query, Store, StoreError, Work};
+use parlor_core::storage::{Aggregate, Group, MemoryStore, Query, Store, StoreError, Work};
 use parlor_core::tables::Row;
 
 /// What happens once after the due timers have been read.
@@ -36,6 +36,10 @@ impl Store for Interrupted {
             happens();
         }
         rows
+    }
+
+    async fn aggregate(&self, aggregate: &Aggregate) -> Result<Vec<Group>, StoreError> {
+        self.store.aggregate(aggregate).await
     }
 
     async fn events(&self, after: Position, limit: usize) -> Result<Vec<Envelope>, StoreError> {
@@ -125,6 +129,10 @@ impl Store for Rotten {
 
     async fn select(&self, query: &Query) -> Result<Vec<Row>, StoreError> {
         self.store.select(query).await
+    }
+
+    async fn aggregate(&self, aggregate: &Aggregate) -> Result<Vec<Group>, StoreError> {
+        self.store.aggregate(aggregate).await
     }
 
     async fn events(&self, after: Position, limit: usize) -> Result<Vec<Envelope>, StoreError> {

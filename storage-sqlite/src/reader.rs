@@ -6,14 +6,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use parlor_core::events::{Envelope, OUTBOX, Position};
-use parlor_core::storage::{Query, StoreError};
+use parlor_core::record::{Kind, Value};
+use parlor_core::storage::{Aggregate, Group, Measure, Query, StoreError};
 use parlor_core::tables::Row;
 use rusqlite::{Connection, Error};
 use tokio::sync::oneshot;
 
 use crate::connection::Database;
 use crate::error::{OpenError, is_lasting, store_error};
-use crate::render::render;
+use crate::render::{Rendered, render, render_aggregate};
 use crate::statements::FEED;
 use crate::{store, value};
 
@@ -101,6 +102,8 @@ fn serve(database: &Database, inbox: &Mutex<Receiver<Task>>) {
 pub(crate) enum ReadError {
     Engine(Error),
     Corrupt(parlor_core::record::Corrupt),
+    /// A sum of this aggregate does not fit.
+    Overflow(&'static str),
 }
 
 impl From<Error> for ReadError {
@@ -120,6 +123,7 @@ impl From<ReadError> for StoreError {
         match error {
             ReadError::Engine(error) => store_error(error),
             ReadError::Corrupt(corrupt) => Self::Corrupt(corrupt),
+            ReadError::Overflow(name) => Self::Overflow(name),
         }
     }
 }
@@ -135,6 +139,62 @@ pub(crate) fn select(db: &Connection, query: &Query) -> Result<Vec<Row>, ReadErr
         found.push(value::row(query.table, row)?);
     }
     Ok(found)
+}
+
+/// What is reckoned over rows.
+pub(crate) fn aggregate(db: &Connection, aggregate: &Aggregate) -> Result<Vec<Group>, ReadError> {
+    let rendered = render_aggregate(aggregate);
+    let mut statement = db.prepare_cached(&rendered.sql)?;
+    value::bind(&mut statement, 1, rendered.parameters.iter().map(AsRef::as_ref))?;
+    let mut rows = statement.raw_query();
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(group(aggregate, row)?);
+    }
+    Ok(found)
+}
+
+/// One group, whose columns come in the order in which [`render_aggregate`] names them.
+fn group(aggregate: &Aggregate, row: &rusqlite::Row<'_>) -> Result<Group, ReadError> {
+    let kind = |name: &str| {
+        let column = aggregate.table.all_columns().find(|column| column.name == name);
+        column.expect("an aggregate names columns of its table").kind
+    };
+    let mut at = 0..;
+    let mut next = |kind: Kind| -> Result<Value, ReadError> {
+        Ok(value::value(kind, row.get_ref(at.next().unwrap_or_default())?))
+    };
+    let mut key = Vec::new();
+    for column in &aggregate.by {
+        key.push(next(kind(column))?);
+    }
+    if let Some(bucket) = aggregate.bucket {
+        key.push(match next(Kind::Int)? {
+            Value::Int(number) => Value::Time(bucket.start(number)),
+            other => other,
+        });
+    }
+    let mut measures = Vec::new();
+    for measure in &aggregate.measures {
+        measures.push(match measure {
+            Measure::Rows | Measure::Count(_) | Measure::Distinct(_) => next(Kind::Int)?,
+            Measure::Min(column) | Measure::Max(column) => next(kind(column))?,
+            Measure::Sum(_) => {
+                let sum = total(&next(Kind::Int)?, &next(Kind::Int)?);
+                Value::Int(sum.ok_or(ReadError::Overflow(aggregate.name))?)
+            }
+        });
+    }
+    Ok(Group { key, measures })
+}
+
+/// A sum of its halves; nothing adds up to 0. `None` when it does not fit.
+fn total(high: &Value, low: &Value) -> Option<i64> {
+    let number = |half: &Value| match half {
+        Value::Int(it) => i128::from(*it),
+        _ => 0,
+    };
+    i64::try_from((number(high) << 32) + number(low)).ok()
 }
 
 /// The feed after a position.
@@ -155,7 +215,18 @@ pub(crate) fn events(
 
 /// How the engine goes about a query, a line a step.
 pub(crate) fn explain(db: &Connection, query: &Query) -> Result<Vec<String>, ReadError> {
-    let rendered = render(query);
+    steps(db, &render(query))
+}
+
+/// How the engine goes about an aggregate, a line a step.
+pub(crate) fn explain_aggregate(
+    db: &Connection,
+    aggregate: &Aggregate,
+) -> Result<Vec<String>, ReadError> {
+    steps(db, &render_aggregate(aggregate))
+}
+
+fn steps(db: &Connection, rendered: &Rendered<'_>) -> Result<Vec<String>, ReadError> {
     let mut statement = db.prepare(&format!("EXPLAIN QUERY PLAN {}", rendered.sql))?;
     value::bind(&mut statement, 1, rendered.parameters.iter().map(AsRef::as_ref))?;
     let mut rows = statement.raw_query();

@@ -1,9 +1,9 @@
-//! A [`Query`] as SQL. Its text is made of names from the schema; every value is a parameter.
+//! A [`Query`] or an [`Aggregate`] as SQL. Its text is made of names from the schema; every value is a parameter.
 
 use std::borrow::Cow;
 
 use parlor_core::record::{TableDef, Value};
-use parlor_core::storage::{Filter, Query};
+use parlor_core::storage::{Aggregate, Filter, Measure, Query};
 
 /// A statement and its parameters.
 pub(crate) struct Rendered<'q> {
@@ -31,6 +31,39 @@ pub(crate) fn render(query: &Query) -> Rendered<'_> {
     let sorting: Vec<_> = sorting.iter().map(|column| format!("{column}{direction}")).collect();
     out.text(&[" ORDER BY ", &sorting.join(", "), " LIMIT "]);
     out.hole(Cow::Owned(Value::Int(query.limit.into())));
+    out
+}
+
+/// The statement that answers an aggregate: the columns of its groups, the number of the bucket,
+/// then its measures. A sum comes in two columns, the high half and the low half of every number,
+/// because the engine's own sum fails as soon as a part of it does not fit.
+pub(crate) fn render_aggregate(aggregate: &Aggregate) -> Rendered<'_> {
+    let mut out = Rendered { sql: String::with_capacity(512), parameters: Vec::new() };
+    let mut columns: Vec<String> = aggregate.by.iter().map(ToString::to_string).collect();
+    if let Some(bucket) = aggregate.bucket {
+        // Division is towards zero; a bucket begins before what is in it, before 1970 too.
+        let at = bucket.column;
+        columns.push(format!("{at} / ?1 - ({at} % ?1 < 0)"));
+        out.parameters.push(Cow::Owned(Value::Int(bucket.width_us)));
+    }
+    let keys: Vec<_> = (1..=columns.len()).map(|n| n.to_string()).collect();
+    columns.extend(aggregate.measures.iter().map(|measure| match measure {
+        Measure::Rows => "count(*)".to_owned(),
+        Measure::Count(column) => format!("count({column})"),
+        Measure::Sum(column) => format!("sum({column} >> 32), sum({column} & 4294967295)"),
+        Measure::Min(column) => format!("min({column})"),
+        Measure::Max(column) => format!("max({column})"),
+        Measure::Distinct(column) => format!("count(DISTINCT {column})"),
+    }));
+    let table = aggregate.table;
+    out.text(&["SELECT ", &columns.join(", "), " FROM ", table.name, " WHERE "]);
+    out.closed(&aggregate.filter, &Scope { table, alias: table.name.into(), outer: None });
+    if !keys.is_empty() {
+        let keys = keys.join(", ");
+        out.text(&[" GROUP BY ", &keys, " ORDER BY ", &keys]);
+    }
+    out.text(&[" LIMIT "]);
+    out.hole(Cow::Owned(Value::Int(aggregate.limit.into())));
     out
 }
 
@@ -199,9 +232,10 @@ impl<'q> Rendered<'q> {
 
 #[cfg(test)]
 mod tests {
+    use parlor_core::col;
     use parlor_core::record::Record as _;
-    use parlor_core::rooms::{Participant, RoomListing, Seat};
-    use parlor_core::storage::Cursor;
+    use parlor_core::rooms::{Participant, RoomId, RoomListing, Seat};
+    use parlor_core::storage::{Cursor, Summary};
 
     use super::*;
 
@@ -276,6 +310,34 @@ mod tests {
             rendered(RoomListing::TABLE, Matches(vec!["tea".into(), "ca\"fe".into()]));
         assert!(sql.contains("room_listing_text MATCH ?1"), "{sql}");
         assert_eq!(parameters, [text("\"tea\"* \"ca\"\"fe\"*"), Value::Int(7)]);
+    }
+
+    #[test]
+    fn an_aggregate_groups_sorts_and_measures() {
+        let by_day = Summary::<Participant>::new("any")
+            .filter(col!(Participant.room_id).is(RoomId(parlor_core::Uuid::nil())))
+            .group(col!(Participant.role))
+            .daily(col!(Participant.joined_at))
+            .rows()
+            .count(col!(Participant.left_at))
+            .sum(col!(Participant.epoch))
+            .min(col!(Participant.joined_at))
+            .distinct(col!(Participant.user_id))
+            .limit(31);
+        let Rendered { sql, parameters } = render_aggregate(by_day.aggregate());
+        assert_eq!(
+            sql,
+            "SELECT role, joined_at / ?1 - (joined_at % ?1 < 0), count(*), count(left_at), \
+             sum(epoch >> 32), sum(epoch & 4294967295), min(joined_at), count(DISTINCT user_id) \
+             FROM participant WHERE room_id = ?2 GROUP BY 1, 2 ORDER BY 1, 2 LIMIT ?3"
+        );
+        let day = Value::Int(24 * 60 * 60 * 1_000_000);
+        let parameters: Vec<_> = parameters.into_iter().map(Cow::into_owned).collect();
+        assert_eq!(parameters, [day, Value::Uuid(parlor_core::Uuid::nil()), Value::Int(31)]);
+
+        let all = Summary::<Participant>::new("any").max(col!(Participant.epoch));
+        let sql = render_aggregate(all.aggregate()).sql;
+        assert_eq!(sql, "SELECT max(epoch) FROM participant WHERE 1 LIMIT ?1");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use parlor_core::events::{Envelope, Position};
-use parlor_core::storage::{Query, Store, StoreError, Work};
+use parlor_core::storage::{Aggregate, Group, Query, Store, StoreError, Work};
 use parlor_core::tables::Row;
 use tokio::sync::{oneshot, watch};
 
@@ -135,6 +135,18 @@ impl SqliteStore {
         let query = query.clone();
         self.readers.run(move |db| reader::explain(db, &query)).await
     }
+
+    /// How the engine goes about an aggregate.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn explain_aggregate(
+        &self,
+        aggregate: &Aggregate,
+    ) -> Result<Vec<String>, StoreError> {
+        let aggregate = aggregate.clone();
+        self.readers.run(move |db| reader::explain_aggregate(db, &aggregate)).await
+    }
 }
 
 #[async_trait]
@@ -155,6 +167,11 @@ impl Store for SqliteStore {
     async fn select(&self, query: &Query) -> Result<Vec<Row>, StoreError> {
         let query = query.clone();
         self.readers.run(move |db| reader::select(db, &query)).await
+    }
+
+    async fn aggregate(&self, aggregate: &Aggregate) -> Result<Vec<Group>, StoreError> {
+        let aggregate = aggregate.clone();
+        self.readers.run(move |db| reader::aggregate(db, &aggregate)).await
     }
 
     async fn events(&self, after: Position, limit: usize) -> Result<Vec<Envelope>, StoreError> {

@@ -63,7 +63,7 @@ pub(crate) fn values<'r>(
 }
 
 /// A value that does not fit its kind comes back as what it looks like; the record refuses it.
-fn value(kind: Kind, found: ValueRef<'_>) -> Value {
+pub(crate) fn value(kind: Kind, found: ValueRef<'_>) -> Value {
     match (kind, found) {
         (_, ValueRef::Null) => Value::Null,
         (Kind::Bool, ValueRef::Integer(it)) => Value::Bool(it != 0),

@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use parlor_core::conformance::{Explanation, Harness, block_on};
-use parlor_core::storage::Query;
+use parlor_core::record::TableDef;
+use parlor_core::storage::{Aggregate, Query};
 use parlor_storage_sqlite::{Options, SqliteStore, Synchronous};
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -42,13 +43,19 @@ impl Harness for Sqlite {
 
     fn explain(&self, store: &SqliteStore, query: &Query) -> Option<Explanation> {
         let steps = block_on(store.explain(query)).expect("the query is good");
-        let in_key_order = {
-            let db = Connection::open(store.path()).expect("the database");
-            let sql = "SELECT sql LIKE '%WITHOUT ROWID%' FROM sqlite_schema WHERE name = ?1";
-            db.query_row(sql, [query.table.name], |row| row.get(0)).expect("its table")
-        };
-        Some(read_plan(&steps, in_key_order))
+        Some(read_plan(&steps, is_in_key_order(store, query.table)))
     }
+
+    fn explain_aggregate(&self, store: &SqliteStore, aggregate: &Aggregate) -> Option<Explanation> {
+        let steps = block_on(store.explain_aggregate(aggregate)).expect("the aggregate is good");
+        Some(read_plan(&steps, is_in_key_order(store, aggregate.table)))
+    }
+}
+
+fn is_in_key_order(store: &SqliteStore, table: &TableDef) -> bool {
+    let db = Connection::open(store.path()).expect("the database");
+    let sql = "SELECT sql LIKE '%WITHOUT ROWID%' FROM sqlite_schema WHERE name = ?1";
+    db.query_row(sql, [table.name], |row| row.get(0)).expect("its table")
 }
 
 /// What the engine's words mean. `in_key_order`: the table of the query is kept in the order of its

@@ -6,7 +6,7 @@
 //!
 //! ```
 //! use parlor_core::conformance::{Explanation, Harness};
-//! use parlor_core::storage::{MemoryStore, Query};
+//! use parlor_core::storage::{Aggregate, MemoryStore, Query};
 //!
 //! struct Memory;
 //!
@@ -26,6 +26,10 @@
 //!     fn explain(&self, _: &MemoryStore, _: &Query) -> Option<Explanation> {
 //!         None
 //!     }
+//!
+//!     fn explain_aggregate(&self, _: &MemoryStore, _: &Aggregate) -> Option<Explanation> {
+//!         None
+//!     }
 //! }
 //!
 //! parlor_core::suite!(Memory);
@@ -42,11 +46,11 @@ mod naive;
 mod sample;
 mod world;
 
-pub use naive::naive_select;
+pub use naive::{naive_aggregate, naive_select};
 pub use sample::every_event;
 pub use world::{ManualClock, SeededEntropy, World, block_on, random, threads};
 
-use crate::storage::{Query, Store};
+use crate::storage::{Aggregate, Query, Store};
 
 /// How the suite comes by a store.
 pub trait Harness {
@@ -63,6 +67,9 @@ pub trait Harness {
     /// How the engine says it would carry out a query on this store; `None` where there is no
     /// engine to ask.
     fn explain(&self, store: &Self::Store, query: &Query) -> Option<Explanation>;
+
+    /// The same of an aggregate.
+    fn explain_aggregate(&self, store: &Self::Store, aggregate: &Aggregate) -> Option<Explanation>;
 }
 
 /// How an engine would carry out a query, as it says itself.
@@ -162,6 +169,14 @@ macro_rules! suite {
             search_finds_what_a_naive_search_finds
             paging_is_complete_and_without_double_while_rows_come_in
             cursors_that_are_forged_or_foreign_are_refused
+
+            aggregates_agree_with_a_naive_reckoning
+            a_time_falls_into_the_bucket_that_began_before_it
+            what_is_empty_is_a_group_and_is_not_measured
+            nothing_is_reckoned_as_nothing
+            groups_come_in_the_order_of_their_keys_up_to_the_limit
+            a_sum_is_exact_or_an_error
+            an_aggregate_with_a_filter_is_carried_by_its_index
 
             a_timer_fires_once_whoever_ticks
             a_stay_lapses_once_whoever_ticks

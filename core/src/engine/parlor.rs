@@ -9,7 +9,9 @@ use super::{
 use crate::Uuid;
 use crate::events::{Actor, Envelope, Position};
 use crate::record::{Digest, Json, Stored, Timestamp};
-use crate::storage::{Draft, PAGE_MAX, Page, Query, Run, Select, Stop, Store, StoreError, Work};
+use crate::storage::{
+    Draft, Group, PAGE_MAX, Page, Query, Run, Select, Stop, Store, StoreError, Summary, Work,
+};
 
 /// How often a command searches again, because what it had found has changed meanwhile.
 const STALE_MAX: usize = 3;
@@ -160,6 +162,17 @@ impl Parlor {
     /// [`StoreError`]
     pub async fn select<R: Stored>(&self, select: &Select<R>) -> Result<Page<R>, StoreError> {
         Ok(select.page(self.store.select(select.query()).await?)?)
+    }
+
+    /// What is reckoned over rows, in the order of the groups' keys.
+    ///
+    /// # Errors
+    /// [`StoreError`]; [`StoreError::Overflow`] for a sum that does not fit.
+    pub async fn aggregate<R: Stored>(
+        &self,
+        summary: &Summary<R>,
+    ) -> Result<Vec<Group>, StoreError> {
+        self.store.aggregate(summary.aggregate()).await
     }
 
     /// The feed after a position, oldest first.

@@ -5,7 +5,10 @@ use std::task::{Poll, Waker};
 
 use async_trait::async_trait;
 
-use super::{Filter, Held, Plan, Query, Resolved, Rollback, Store, StoreError, Work, Write};
+use super::{
+    Aggregate, Filter, Group, Held, Measure, Plan, Query, Resolved, Rollback, Store, StoreError,
+    Work, Write,
+};
 use crate::events::{Envelope, Position};
 use crate::record::{Only, TableDef, Value};
 use crate::tables::{Key, Row};
@@ -127,6 +130,36 @@ impl Store for MemoryStore {
         Ok(page.take(query.limit as usize).map(|(_, row)| row.clone()).collect())
     }
 
+    async fn aggregate(&self, aggregate: &Aggregate) -> Result<Vec<Group>, StoreError> {
+        let state = self.state();
+        let table = aggregate.table;
+        let mut groups: BTreeMap<Vec<Value>, Vec<Vec<Value>>> = BTreeMap::new();
+        if aggregate.by.is_empty() && aggregate.bucket.is_none() {
+            groups.insert(Vec::new(), Vec::new());
+        }
+        for (values, _) in state.rows_of(table) {
+            if state.fits(&aggregate.filter, table, &values) {
+                groups.entry(group_key(aggregate, &values)).or_default().push(values);
+            }
+        }
+        let groups = groups.into_iter().take(aggregate.limit as usize);
+        let measured = groups.map(|(mut key, rows)| {
+            let measures = aggregate.measures.iter().map(|it| {
+                let column = it.column().map(|column| position(table, column));
+                measure(it, rows.len(), rows.iter().filter_map(|row| row.get(column?)))
+                    .ok_or(StoreError::Overflow(aggregate.name))
+            });
+            let measures = measures.collect::<Result<_, _>>()?;
+            if let (Some(bucket), Some(Value::Int(number))) = (aggregate.bucket, key.last()) {
+                let start = Value::Time(bucket.start(*number));
+                key.pop();
+                key.push(start);
+            }
+            Ok(Group { key, measures })
+        });
+        measured.collect()
+    }
+
     async fn events(&self, after: Position, limit: usize) -> Result<Vec<Envelope>, StoreError> {
         let state = self.state();
         let first = state.feed.partition_point(|envelope| envelope.position <= after);
@@ -228,6 +261,41 @@ impl State {
                 on.iter().all(|(theirs, ours)| row[position(child, theirs)] == *value(ours))
                     && self.fits(filter, child, &row)
             }),
+        }
+    }
+}
+
+/// The key of a row's group, with the number of its bucket.
+fn group_key(aggregate: &Aggregate, row: &[Value]) -> Vec<Value> {
+    let value = |column: &&'static str| row[position(aggregate.table, column)].clone();
+    let mut key: Vec<Value> = aggregate.by.iter().map(value).collect();
+    key.extend(aggregate.bucket.map(|bucket| match value(&bucket.column) {
+        Value::Time(at) => Value::Int(bucket.number(at)),
+        other => other,
+    }));
+    key
+}
+
+/// What is measured of a column in a group of rows; `None` when it does not fit.
+fn measure<'v>(
+    measure: &Measure,
+    rows: usize,
+    column: impl Iterator<Item = &'v Value>,
+) -> Option<Value> {
+    let known = column.filter(|value| **value != Value::Null);
+    let int = |n: usize| i64::try_from(n).ok().map(Value::Int);
+    match measure {
+        Measure::Rows => int(rows),
+        Measure::Count(_) => int(known.count()),
+        Measure::Distinct(_) => int(known.collect::<BTreeSet<_>>().len()),
+        Measure::Min(_) => Some(known.min().cloned().unwrap_or(Value::Null)),
+        Measure::Max(_) => Some(known.max().cloned().unwrap_or(Value::Null)),
+        Measure::Sum(_) => {
+            let number = |value: &Value| match value {
+                Value::Int(it) => i128::from(*it),
+                other => unreachable!("only whole numbers are added up: {other:?}"),
+            };
+            i64::try_from(known.map(number).sum::<i128>()).ok().map(Value::Int)
         }
     }
 }

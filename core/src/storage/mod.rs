@@ -12,6 +12,7 @@
 //! one read, no version column, no conflict error and no retry in the application. [`Plan`] is the
 //! only place where batches are decided; a store does what it says and nothing else.
 
+mod aggregate;
 mod by_key;
 mod draft;
 mod held;
@@ -22,6 +23,9 @@ mod store;
 pub mod text;
 mod work;
 
+#[cfg(feature = "conformance")]
+pub(crate) use aggregate::is_ranked;
+pub use aggregate::{Aggregate, Bucket, GROUPS_MAX, Group, MEASURES_MAX, Measure, Summary};
 pub use draft::{Changeset, Draft, Missing, ROWS_PER_CHANGESET_MAX, Stop};
 pub use held::{Held, Lock, Need};
 #[cfg(feature = "conformance")]

@@ -87,6 +87,17 @@ impl Filter {
         }
     }
 
+    /// This and that; an empty [`Filter::All`] adds nothing.
+    pub(super) fn and(self, more: Self) -> Self {
+        match self {
+            Self::All(mut all) => {
+                all.push(more);
+                Self::All(all)
+            }
+            one => Self::All(vec![one, more]),
+        }
+    }
+
     /// The smallest text that no text with this prefix reaches; `None` when there is none.
     pub fn prefix_end(prefix: &str) -> Option<String> {
         let mut chars: Vec<char> = prefix.chars().collect();
@@ -193,10 +204,7 @@ impl<R: Stored> Select<R> {
     /// Only rows that fit this as well.
     #[must_use]
     pub fn filter(mut self, filter: Filter) -> Self {
-        match &mut self.query.filter {
-            Filter::All(all) => all.push(filter),
-            _ => self.query.filter = Filter::All(vec![self.query.filter, filter]),
-        }
+        self.query.filter = self.query.filter.and(filter);
         self
     }
 

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Query, Work};
+use super::{Aggregate, Group, Query, Work};
 use crate::events::{Envelope, Position};
 use crate::record::Corrupt;
 use crate::tables::Row;
@@ -22,6 +22,13 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError`]
     async fn select(&self, query: &Query) -> Result<Vec<Row>, StoreError>;
+
+    /// What is reckoned over rows, in the order of the groups' keys: at most its limit.
+    ///
+    /// # Errors
+    /// [`StoreError`]; [`StoreError::Overflow`] for a sum, of a group that would be returned, that
+    /// does not fit.
+    async fn aggregate(&self, aggregate: &Aggregate) -> Result<Vec<Group>, StoreError>;
 
     /// The feed after a position, oldest first: no committed event is ever skipped by a reader
     /// that goes on from the last position it saw.
@@ -61,6 +68,9 @@ pub enum StoreError {
     /// The store's own rules forbid what the decision wanted; it has changed nothing.
     #[error("the store rejects the change: {0}")]
     Rejected(Arc<str>),
+    /// A sum does not fit 64 bits.
+    #[error("a sum of {0} is too large to be told")]
+    Overflow(&'static str),
     /// Stored data does not decode.
     #[error(transparent)]
     Corrupt(#[from] Corrupt),

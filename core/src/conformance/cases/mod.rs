@@ -1,5 +1,6 @@
 //! The promises, one function each. [`suite!`](crate::suite!) makes tests of them.
 
+mod aggregates;
 mod durability;
 mod engine;
 mod feed;
@@ -11,6 +12,7 @@ mod retries;
 mod rounds;
 mod writes;
 
+pub use aggregates::*;
 pub use durability::*;
 pub use engine::*;
 pub use feed::*;

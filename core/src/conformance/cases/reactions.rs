@@ -13,7 +13,7 @@ use crate::events::{Actor, AnyEvent, Envelope, Position};
 use crate::identity::{CreateGuest, User};
 use crate::record::Digest;
 use crate::rooms::{Event, RoomId};
-use crate::storage::{Filter, Query, Select, Store, StoreError, Work};
+use crate::storage::{Aggregate, Filter, Group, Query, Select, Store, StoreError, Work};
 use crate::tables::Row;
 
 /// Makes a guest for each row when a room is locked: an effect that is there twice when it
@@ -150,6 +150,10 @@ impl<S: Store> Store for Failing<S> {
             None => self.store.select(query).await,
             Some(_) => Err(StoreError::Busy { waiting: 0 }),
         }
+    }
+
+    async fn aggregate(&self, aggregate: &Aggregate) -> Result<Vec<Group>, StoreError> {
+        self.store.aggregate(aggregate).await
     }
 
     async fn events(&self, after: Position, limit: usize) -> Result<Vec<Envelope>, StoreError> {

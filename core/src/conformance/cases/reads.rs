@@ -247,7 +247,7 @@ fn assert_agrees<S: Store>(world: &World<S>, rows: &[Row], mut query: Query) {
 }
 
 /// Rows of the tables that have most kinds of columns, alike enough for filters to hit several.
-fn some_rows(next: &mut impl FnMut() -> u64) -> Vec<Row> {
+pub(super) fn some_rows(next: &mut impl FnMut() -> u64) -> Vec<Row> {
     const FAMILIES: u128 = 24;
     let mut rows = Vec::new();
     for n in 0..FAMILIES {
@@ -309,11 +309,11 @@ fn some_time(next: &mut impl FnMut() -> u64) -> Timestamp {
     World::<crate::storage::MemoryStore>::BEGIN + std::time::Duration::from_micros(next() % 8)
 }
 
-fn pick(next: &mut impl FnMut() -> u64, n: usize) -> usize {
+pub(super) fn pick(next: &mut impl FnMut() -> u64, n: usize) -> usize {
     (next() % n as u64) as usize
 }
 
-fn some_filter(
+pub(super) fn some_filter(
     next: &mut impl FnMut() -> u64,
     table: &'static TableDef,
     rows: &[Row],
