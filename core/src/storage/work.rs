@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use super::by_key::by_key;
 use super::draft::Writes;
-use super::{Changeset, Draft, Held, Missing, StoreError};
+use super::{Changeset, Draft, Held, Missing, Need, StoreError};
 use crate::engine::Ctx;
 
 /// A command on its way into a store: its context, and the decision with the slot for its result
@@ -30,6 +30,16 @@ impl Work {
     pub fn learn(&mut self) {
         if self.learned.is_none() {
             self.learned = Some(self.run(&Held::new(), &by_key()));
+        }
+    }
+
+    /// The rows that the decision asks for first: what a store may go by when it has more than one
+    /// writer to choose from.
+    pub fn needs(&mut self) -> &[Need] {
+        self.learn();
+        match &self.learned {
+            Some(Ok((Run::Missing(Missing(needs)), _))) => needs,
+            _ => &[],
         }
     }
 

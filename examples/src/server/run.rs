@@ -1,13 +1,14 @@
 //! The server as a program: what it is started with, and how it ends.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Parser;
+use parlor_core::engine::Parlor;
 use parlor_media_str0m::Str0mBackend;
+use parlor_storage_postgres::{Options, PostgresStore};
 use parlor_storage_sqlite::SqliteStore;
 use tokio::net::TcpListener;
 
@@ -26,18 +27,25 @@ pub struct Args {
     #[arg(long, default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
 
-    /// The database file; it is made if there is none.
+    /// The database: a SQLite file, which is made if there is none, or the URL of a PostgreSQL
+    /// database (postgres://…), which several nodes can share.
     #[arg(long, default_value = "parlor.db")]
-    database: PathBuf,
+    database: String,
+
+    /// The same PostgreSQL database without a pooler in between, if --database has one: nodes then
+    /// wake each other at once.
+    #[arg(long)]
+    listen_database: Option<String>,
 
     /// Where to exchange media: one UDP port. With 0.0.0.0 on every address of this machine; port
     /// 0 takes a free one.
     #[arg(long, default_value = "0.0.0.0:0")]
     media: SocketAddr,
 
-    /// What this node is called among those that share a database. Each has a name of its own.
-    #[arg(long, default_value = "local")]
-    node: String,
+    /// What this node is called among those that share a PostgreSQL database. Each has a name of
+    /// its own, and keeps it when it is started again.
+    #[arg(long)]
+    node: Option<String>,
 
     /// Where clients reach this node; by default where it serves the page.
     #[arg(long)]
@@ -48,13 +56,30 @@ pub struct Args {
     advertise: Vec<IpAddr>,
 }
 
+/// Parlor on the database, and the node's name.
+async fn open(args: &Args) -> anyhow::Result<(Parlor, String)> {
+    let is_url = ["postgres://", "postgresql://"].iter().any(|it| args.database.starts_with(it));
+    if !is_url {
+        let store = SqliteStore::open(&args.database)
+            .with_context(|| format!("the database {} cannot be opened", args.database))?;
+        return Ok((host::parlor(store), args.node.clone().unwrap_or("local".into())));
+    }
+    let node = args.node.clone().context(
+        "--node is missing: give each server on a PostgreSQL database a name of its own",
+    )?;
+    let listen_url = args.listen_database.clone();
+    let options = Options { listen_url, ..Options::new(&args.database) };
+    // The URL may have a password in it.
+    let store = PostgresStore::connect_with(options).await.context("the PostgreSQL database")?;
+    Ok((host::parlor(store), node))
+}
+
 /// Serves until it is interrupted.
 ///
 /// # Errors
 /// When the database cannot be opened, or an address not be listened at.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    let store = SqliteStore::open(&args.database)
-        .with_context(|| format!("the database {} cannot be opened", args.database.display()))?;
+    let (parlor, node) = open(&args).await?;
     let config = parlor_media_str0m::Config {
         bind: args.media,
         advertise: args.advertise,
@@ -71,8 +96,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let media = Arc::new(media);
     let local = format!("http://{}", listener.local_addr()?);
     let url = args.url.as_deref().unwrap_or(&local).trim_end_matches('/');
-    let parlor = host::parlor(store);
-    let (app, mut tasks) = App::start(parlor, media.clone(), &args.node, url).await?;
+    let (app, mut tasks) = App::start(parlor, media.clone(), &node, url).await?;
     let stopping = app.clone();
     announce(&local)?;
     let draining = app.clone();

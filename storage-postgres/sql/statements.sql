@@ -1,0 +1,207 @@
+-- Every statement on the rows and the feed. Generated; a test keeps it fresh:
+-- UPDATE_STATEMENTS=1 cargo test -p parlor-storage-postgres statements
+--
+-- A read that goes on from a page before has `AND (the sorting columns) > (…)`, or
+-- `<` when it is descending. Rows of a table that many share are read without a
+-- row lock, under the advisory locks taken first.
+
+-- A transaction that writes.
+BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL lock_timeout = '10s'; SET LOCAL statement_timeout = '30s'; SET LOCAL idle_in_transaction_session_timeout = '60s';
+SELECT count(CASE WHEN own THEN pg_advisory_xact_lock(1349676146, bucket::int)::text ELSE pg_advisory_xact_lock_shared(1349676146, bucket::int)::text END) FROM unnest($1::bigint[], $2::boolean[]) AS v(bucket, own);
+
+-- A transaction that reads, by an index, or by its full-text index.
+BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL statement_timeout = '30s'; SET LOCAL idle_in_transaction_session_timeout = '60s';
+BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; SET LOCAL enable_seqscan = off; SET LOCAL statement_timeout = '30s'; SET LOCAL idle_in_transaction_session_timeout = '60s';
+
+-- Whether a transaction was committed.
+INSERT INTO receipt (id, committed) VALUES ('00000000-0000-0000-0000-000000000000', true); COMMIT;
+INSERT INTO receipt (id, committed) VALUES ('00000000-0000-0000-0000-000000000000', false) ON CONFLICT (id) DO NOTHING;
+SELECT committed::int FROM receipt WHERE id = '00000000-0000-0000-0000-000000000000';
+DELETE FROM receipt WHERE id IN (SELECT id FROM receipt WHERE at < now() - interval '1 hour' ORDER BY at LIMIT 10000);
+
+-- The feed.
+SAVEPOINT feed;
+WITH receipt AS (INSERT INTO receipt (id, committed) VALUES ($8::uuid, true) RETURNING xmin::text::bigint AS part), number AS (SELECT whole + mod(part - mod(whole, 4294967296) + 4294967296, 4294967296) AS part FROM receipt, (SELECT pg_current_xact_id()::text::bigint AS whole) AS it), appended AS (INSERT INTO outbox (position, id, at, name, user_id, session_id, cause, event) SELECT ((shift + number.part) << 20) + v.n, v.id, v.at, v.name, v.user_id, v.session_id, v.cause, v.event FROM feed_origin, number, unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::uuid[], $5::uuid[], $6::uuid[], $7::jsonb[]) WITH ORDINALITY AS v(id, at, name, user_id, session_id, cause, event, n) RETURNING position) SELECT max(position) FROM appended;
+SELECT position, id, at, name, user_id, session_id, cause, event FROM outbox WHERE position > $1 AND position < (SELECT (shift + pg_snapshot_xmin(pg_current_snapshot())::text::bigint) << 20 FROM feed_origin) ORDER BY position LIMIT $2;
+SELECT position FROM outbox WHERE position < (SELECT (shift + pg_snapshot_xmin(pg_current_snapshot())::text::bigint) << 20 FROM feed_origin) ORDER BY position DESC LIMIT 1;
+SELECT count(*), min(at) FROM (SELECT at FROM outbox WHERE position >= (SELECT (shift + pg_snapshot_xmin(pg_current_snapshot())::text::bigint) << 20 FROM feed_origin) ORDER BY position LIMIT 10000) AS hidden;
+
+-- Rows of app_user.
+SELECT t.id, t.kind, t.display_name, t.created_at, t.updated_at FROM unnest($1::uuid[]) AS v(id) JOIN app_user AS t ON t.id = v.id ORDER BY t.id FOR NO KEY UPDATE OF t;
+SELECT t.id, t.kind, t.display_name, t.created_at, t.updated_at FROM unnest($1::uuid[]) AS v(id) JOIN app_user AS t ON t.id = v.id ORDER BY t.id FOR SHARE OF t;
+SELECT t.id, t.kind, t.display_name, t.created_at, t.updated_at FROM unnest($1::uuid[]) AS v(id) JOIN app_user AS t ON t.id = v.id;
+INSERT INTO app_user (id, kind, display_name, created_at, updated_at) SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[]);
+UPDATE app_user AS t SET kind = v.kind, display_name = v.display_name, created_at = v.created_at, updated_at = v.updated_at FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[]) AS v(id, kind, display_name, created_at, updated_at) WHERE t.id = v.id;
+DELETE FROM app_user AS t USING unnest($1::uuid[]) AS v(id) WHERE t.id = v.id;
+
+-- Rows of auth_session.
+SELECT t.id, t.user_id, t.access_token_hash, t.expires_at, t.created_at FROM unnest($1::uuid[]) AS v(id) JOIN auth_session AS t ON t.id = v.id ORDER BY t.id FOR NO KEY UPDATE OF t;
+SELECT t.id, t.user_id, t.access_token_hash, t.expires_at, t.created_at FROM unnest($1::uuid[]) AS v(id) JOIN auth_session AS t ON t.id = v.id ORDER BY t.id FOR SHARE OF t;
+SELECT t.id, t.user_id, t.access_token_hash, t.expires_at, t.created_at FROM unnest($1::uuid[]) AS v(id) JOIN auth_session AS t ON t.id = v.id;
+INSERT INTO auth_session (id, user_id, access_token_hash, expires_at, created_at) SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::timestamptz[], $5::timestamptz[]);
+UPDATE auth_session AS t SET user_id = v.user_id, access_token_hash = v.access_token_hash, expires_at = v.expires_at, created_at = v.created_at FROM unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::timestamptz[], $5::timestamptz[]) AS v(id, user_id, access_token_hash, expires_at, created_at) WHERE t.id = v.id;
+DELETE FROM auth_session AS t USING unnest($1::uuid[]) AS v(id) WHERE t.id = v.id;
+
+-- Rows of room.
+SELECT t.id, t.name, t.description, t.stage_mode, t.status, t.owner_id, t.max_participants, t.locked_at, t.epoch, t.created_at, t.updated_at, t.opened_at, t.closed_at, t.close_reason FROM unnest($1::uuid[]) AS v(id) JOIN room AS t ON t.id = v.id ORDER BY t.id FOR NO KEY UPDATE OF t;
+SELECT t.id, t.name, t.description, t.stage_mode, t.status, t.owner_id, t.max_participants, t.locked_at, t.epoch, t.created_at, t.updated_at, t.opened_at, t.closed_at, t.close_reason FROM unnest($1::uuid[]) AS v(id) JOIN room AS t ON t.id = v.id ORDER BY t.id FOR SHARE OF t;
+SELECT t.id, t.name, t.description, t.stage_mode, t.status, t.owner_id, t.max_participants, t.locked_at, t.epoch, t.created_at, t.updated_at, t.opened_at, t.closed_at, t.close_reason FROM unnest($1::uuid[]) AS v(id) JOIN room AS t ON t.id = v.id;
+INSERT INTO room (id, name, description, stage_mode, status, owner_id, max_participants, locked_at, epoch, created_at, updated_at, opened_at, closed_at, close_reason) SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::bigint[], $8::timestamptz[], $9::bigint[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::timestamptz[], $14::text[]);
+UPDATE room AS t SET name = v.name, description = v.description, stage_mode = v.stage_mode, status = v.status, owner_id = v.owner_id, max_participants = v.max_participants, locked_at = v.locked_at, epoch = v.epoch, created_at = v.created_at, updated_at = v.updated_at, opened_at = v.opened_at, closed_at = v.closed_at, close_reason = v.close_reason FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::bigint[], $8::timestamptz[], $9::bigint[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::timestamptz[], $14::text[]) AS v(id, name, description, stage_mode, status, owner_id, max_participants, locked_at, epoch, created_at, updated_at, opened_at, closed_at, close_reason) WHERE t.id = v.id;
+DELETE FROM room AS t USING unnest($1::uuid[]) AS v(id) WHERE t.id = v.id;
+
+-- Rows of room_ban.
+SELECT t.room_id, t.user_id, t.display_name, t.reason, t.banned_by, t.at FROM unnest($1::uuid[], $2::uuid[]) AS v(room_id, user_id) JOIN room_ban AS t ON t.room_id = v.room_id AND t.user_id = v.user_id ORDER BY t.room_id, t.user_id FOR NO KEY UPDATE OF t;
+SELECT t.room_id, t.user_id, t.display_name, t.reason, t.banned_by, t.at FROM unnest($1::uuid[], $2::uuid[]) AS v(room_id, user_id) JOIN room_ban AS t ON t.room_id = v.room_id AND t.user_id = v.user_id ORDER BY t.room_id, t.user_id FOR SHARE OF t;
+SELECT t.room_id, t.user_id, t.display_name, t.reason, t.banned_by, t.at FROM unnest($1::uuid[], $2::uuid[]) AS v(room_id, user_id) JOIN room_ban AS t ON t.room_id = v.room_id AND t.user_id = v.user_id;
+INSERT INTO room_ban (room_id, user_id, display_name, reason, banned_by, at) SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::timestamptz[]);
+UPDATE room_ban AS t SET display_name = v.display_name, reason = v.reason, banned_by = v.banned_by, at = v.at FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::timestamptz[]) AS v(room_id, user_id, display_name, reason, banned_by, at) WHERE t.room_id = v.room_id AND t.user_id = v.user_id;
+DELETE FROM room_ban AS t USING unnest($1::uuid[], $2::uuid[]) AS v(room_id, user_id) WHERE t.room_id = v.room_id AND t.user_id = v.user_id;
+
+-- Rows of participant.
+SELECT t.id, t.room_id, t.epoch, t.user_id, t.display_name, t.role, t.stage, t.hand_seq, t.mic, t.connection, t.leg_id, t.lease_epoch, t.joined_at, t.connected_at, t.lost_at, t.lapses_at, t.left_at, t.leave_reason, t.removed_by FROM unnest($1::uuid[]) AS v(id) JOIN participant AS t ON t.id = v.id ORDER BY t.id FOR NO KEY UPDATE OF t;
+SELECT t.id, t.room_id, t.epoch, t.user_id, t.display_name, t.role, t.stage, t.hand_seq, t.mic, t.connection, t.leg_id, t.lease_epoch, t.joined_at, t.connected_at, t.lost_at, t.lapses_at, t.left_at, t.leave_reason, t.removed_by FROM unnest($1::uuid[]) AS v(id) JOIN participant AS t ON t.id = v.id ORDER BY t.id FOR SHARE OF t;
+SELECT t.id, t.room_id, t.epoch, t.user_id, t.display_name, t.role, t.stage, t.hand_seq, t.mic, t.connection, t.leg_id, t.lease_epoch, t.joined_at, t.connected_at, t.lost_at, t.lapses_at, t.left_at, t.leave_reason, t.removed_by FROM unnest($1::uuid[]) AS v(id) JOIN participant AS t ON t.id = v.id;
+INSERT INTO participant (id, room_id, epoch, user_id, display_name, role, stage, hand_seq, mic, connection, leg_id, lease_epoch, joined_at, connected_at, lost_at, lapses_at, left_at, leave_reason, removed_by) SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::text[], $10::text[], $11::uuid[], $12::bigint[], $13::timestamptz[], $14::timestamptz[], $15::timestamptz[], $16::timestamptz[], $17::timestamptz[], $18::text[], $19::uuid[]);
+UPDATE participant AS t SET room_id = v.room_id, epoch = v.epoch, user_id = v.user_id, display_name = v.display_name, role = v.role, stage = v.stage, hand_seq = v.hand_seq, mic = v.mic, connection = v.connection, leg_id = v.leg_id, lease_epoch = v.lease_epoch, joined_at = v.joined_at, connected_at = v.connected_at, lost_at = v.lost_at, lapses_at = v.lapses_at, left_at = v.left_at, leave_reason = v.leave_reason, removed_by = v.removed_by FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::text[], $10::text[], $11::uuid[], $12::bigint[], $13::timestamptz[], $14::timestamptz[], $15::timestamptz[], $16::timestamptz[], $17::timestamptz[], $18::text[], $19::uuid[]) AS v(id, room_id, epoch, user_id, display_name, role, stage, hand_seq, mic, connection, leg_id, lease_epoch, joined_at, connected_at, lost_at, lapses_at, left_at, leave_reason, removed_by) WHERE t.id = v.id;
+DELETE FROM participant AS t USING unnest($1::uuid[]) AS v(id) WHERE t.id = v.id;
+
+-- Rows of seat.
+SELECT t.room_id, t.user_id, t.participant_id, t.epoch, t.role FROM unnest($1::uuid[], $2::uuid[]) AS v(room_id, user_id) JOIN seat AS t ON t.room_id = v.room_id AND t.user_id = v.user_id ORDER BY t.room_id, t.user_id FOR NO KEY UPDATE OF t;
+SELECT t.room_id, t.user_id, t.participant_id, t.epoch, t.role FROM unnest($1::uuid[], $2::uuid[]) AS v(room_id, user_id) JOIN seat AS t ON t.room_id = v.room_id AND t.user_id = v.user_id ORDER BY t.room_id, t.user_id FOR SHARE OF t;
+SELECT t.room_id, t.user_id, t.participant_id, t.epoch, t.role FROM unnest($1::uuid[], $2::uuid[]) AS v(room_id, user_id) JOIN seat AS t ON t.room_id = v.room_id AND t.user_id = v.user_id;
+INSERT INTO seat (room_id, user_id, participant_id, epoch, role) SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::text[]);
+UPDATE seat AS t SET participant_id = v.participant_id, epoch = v.epoch, role = v.role FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::text[]) AS v(room_id, user_id, participant_id, epoch, role) WHERE t.room_id = v.room_id AND t.user_id = v.user_id;
+DELETE FROM seat AS t USING unnest($1::uuid[], $2::uuid[]) AS v(room_id, user_id) WHERE t.room_id = v.room_id AND t.user_id = v.user_id;
+
+-- Rows of hand_queue.
+SELECT t.room_id, t.next_seq, t.speakers FROM unnest($1::uuid[]) AS v(room_id) JOIN hand_queue AS t ON t.room_id = v.room_id ORDER BY t.room_id FOR NO KEY UPDATE OF t;
+SELECT t.room_id, t.next_seq, t.speakers FROM unnest($1::uuid[]) AS v(room_id) JOIN hand_queue AS t ON t.room_id = v.room_id ORDER BY t.room_id FOR SHARE OF t;
+SELECT t.room_id, t.next_seq, t.speakers FROM unnest($1::uuid[]) AS v(room_id) JOIN hand_queue AS t ON t.room_id = v.room_id;
+INSERT INTO hand_queue (room_id, next_seq, speakers) SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]);
+UPDATE hand_queue AS t SET next_seq = v.next_seq, speakers = v.speakers FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS v(room_id, next_seq, speakers) WHERE t.room_id = v.room_id;
+DELETE FROM hand_queue AS t USING unnest($1::uuid[]) AS v(room_id) WHERE t.room_id = v.room_id;
+
+-- Rows of occupancy.
+SELECT t.room_id, t.reserved, t.active, t.peak FROM unnest($1::uuid[]) AS v(room_id) JOIN occupancy AS t ON t.room_id = v.room_id ORDER BY t.room_id FOR NO KEY UPDATE OF t;
+SELECT t.room_id, t.reserved, t.active, t.peak FROM unnest($1::uuid[]) AS v(room_id) JOIN occupancy AS t ON t.room_id = v.room_id ORDER BY t.room_id FOR SHARE OF t;
+SELECT t.room_id, t.reserved, t.active, t.peak FROM unnest($1::uuid[]) AS v(room_id) JOIN occupancy AS t ON t.room_id = v.room_id;
+INSERT INTO occupancy (room_id, reserved, active, peak) SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[]);
+UPDATE occupancy AS t SET reserved = v.reserved, active = v.active, peak = v.peak FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[]) AS v(room_id, reserved, active, peak) WHERE t.room_id = v.room_id;
+DELETE FROM occupancy AS t USING unnest($1::uuid[]) AS v(room_id) WHERE t.room_id = v.room_id;
+
+-- Rows of node.
+SELECT t.name, t.url, t.run, t.expires_at FROM unnest($1::text[]) AS v(name) JOIN node AS t ON t.name = v.name ORDER BY t.name FOR NO KEY UPDATE OF t;
+SELECT t.name, t.url, t.run, t.expires_at FROM unnest($1::text[]) AS v(name) JOIN node AS t ON t.name = v.name ORDER BY t.name FOR SHARE OF t;
+SELECT t.name, t.url, t.run, t.expires_at FROM unnest($1::text[]) AS v(name) JOIN node AS t ON t.name = v.name;
+INSERT INTO node (name, url, run, expires_at) SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::timestamptz[]);
+UPDATE node AS t SET url = v.url, run = v.run, expires_at = v.expires_at FROM unnest($1::text[], $2::text[], $3::bigint[], $4::timestamptz[]) AS v(name, url, run, expires_at) WHERE t.name = v.name;
+DELETE FROM node AS t USING unnest($1::text[]) AS v(name) WHERE t.name = v.name;
+
+-- Rows of room_lease.
+SELECT t.room_id, t.node, t.run, t.url, t.epoch, t.expires_at FROM unnest($1::uuid[]) AS v(room_id) JOIN room_lease AS t ON t.room_id = v.room_id ORDER BY t.room_id FOR NO KEY UPDATE OF t;
+SELECT t.room_id, t.node, t.run, t.url, t.epoch, t.expires_at FROM unnest($1::uuid[]) AS v(room_id) JOIN room_lease AS t ON t.room_id = v.room_id ORDER BY t.room_id FOR SHARE OF t;
+SELECT t.room_id, t.node, t.run, t.url, t.epoch, t.expires_at FROM unnest($1::uuid[]) AS v(room_id) JOIN room_lease AS t ON t.room_id = v.room_id;
+INSERT INTO room_lease (room_id, node, run, url, epoch, expires_at) SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::timestamptz[]);
+UPDATE room_lease AS t SET node = v.node, run = v.run, url = v.url, epoch = v.epoch, expires_at = v.expires_at FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::timestamptz[]) AS v(room_id, node, run, url, epoch, expires_at) WHERE t.room_id = v.room_id;
+DELETE FROM room_lease AS t USING unnest($1::uuid[]) AS v(room_id) WHERE t.room_id = v.room_id;
+
+-- Rows of room_listing.
+SELECT t.room_id, t.name, t.description, t.owner_name, t.stage_mode, t.status, t.locked, t.active, t.max_participants, t.search, t.refreshed_at FROM unnest($1::uuid[]) AS v(room_id) JOIN room_listing AS t ON t.room_id = v.room_id ORDER BY t.room_id FOR NO KEY UPDATE OF t;
+SELECT t.room_id, t.name, t.description, t.owner_name, t.stage_mode, t.status, t.locked, t.active, t.max_participants, t.search, t.refreshed_at FROM unnest($1::uuid[]) AS v(room_id) JOIN room_listing AS t ON t.room_id = v.room_id ORDER BY t.room_id FOR SHARE OF t;
+SELECT t.room_id, t.name, t.description, t.owner_name, t.stage_mode, t.status, t.locked, t.active, t.max_participants, t.search, t.refreshed_at FROM unnest($1::uuid[]) AS v(room_id) JOIN room_listing AS t ON t.room_id = v.room_id;
+INSERT INTO room_listing (room_id, name, description, owner_name, stage_mode, status, locked, active, max_participants, search, refreshed_at) SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[], $8::bigint[], $9::bigint[], $10::text[], $11::timestamptz[]);
+UPDATE room_listing AS t SET name = v.name, description = v.description, owner_name = v.owner_name, stage_mode = v.stage_mode, status = v.status, locked = v.locked, active = v.active, max_participants = v.max_participants, search = v.search, refreshed_at = v.refreshed_at FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[], $8::bigint[], $9::bigint[], $10::text[], $11::timestamptz[]) AS v(room_id, name, description, owner_name, stage_mode, status, locked, active, max_participants, search, refreshed_at) WHERE t.room_id = v.room_id;
+DELETE FROM room_listing AS t USING unnest($1::uuid[]) AS v(room_id) WHERE t.room_id = v.room_id;
+
+-- Rows of sweep.
+SELECT t.name, t.subject, t.bound, t.started_at FROM unnest($1::text[], $2::uuid[]) AS v(name, subject) JOIN sweep AS t ON t.name = v.name AND t.subject = v.subject ORDER BY t.name, t.subject FOR NO KEY UPDATE OF t;
+SELECT t.name, t.subject, t.bound, t.started_at FROM unnest($1::text[], $2::uuid[]) AS v(name, subject) JOIN sweep AS t ON t.name = v.name AND t.subject = v.subject ORDER BY t.name, t.subject FOR SHARE OF t;
+SELECT t.name, t.subject, t.bound, t.started_at FROM unnest($1::text[], $2::uuid[]) AS v(name, subject) JOIN sweep AS t ON t.name = v.name AND t.subject = v.subject;
+INSERT INTO sweep (name, subject, bound, started_at) SELECT * FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::timestamptz[]);
+UPDATE sweep AS t SET bound = v.bound, started_at = v.started_at FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::timestamptz[]) AS v(name, subject, bound, started_at) WHERE t.name = v.name AND t.subject = v.subject;
+DELETE FROM sweep AS t USING unnest($1::text[], $2::uuid[]) AS v(name, subject) WHERE t.name = v.name AND t.subject = v.subject;
+
+-- Rows of timer.
+SELECT t.name, t.subject, t.due_at, t.command FROM unnest($1::text[], $2::uuid[]) AS v(name, subject) JOIN timer AS t ON t.name = v.name AND t.subject = v.subject ORDER BY t.name, t.subject FOR NO KEY UPDATE OF t;
+SELECT t.name, t.subject, t.due_at, t.command FROM unnest($1::text[], $2::uuid[]) AS v(name, subject) JOIN timer AS t ON t.name = v.name AND t.subject = v.subject ORDER BY t.name, t.subject FOR SHARE OF t;
+SELECT t.name, t.subject, t.due_at, t.command FROM unnest($1::text[], $2::uuid[]) AS v(name, subject) JOIN timer AS t ON t.name = v.name AND t.subject = v.subject;
+INSERT INTO timer (name, subject, due_at, command) SELECT * FROM unnest($1::text[], $2::uuid[], $3::timestamptz[], $4::jsonb[]);
+UPDATE timer AS t SET due_at = v.due_at, command = v.command FROM unnest($1::text[], $2::uuid[], $3::timestamptz[], $4::jsonb[]) AS v(name, subject, due_at, command) WHERE t.name = v.name AND t.subject = v.subject;
+DELETE FROM timer AS t USING unnest($1::text[], $2::uuid[]) AS v(name, subject) WHERE t.name = v.name AND t.subject = v.subject;
+
+-- Rows of idempotency.
+SELECT t.scope, t.key, t.request, t.outcome, t.expires_at FROM unnest($1::uuid[], $2::text[]) AS v(scope, key) JOIN idempotency AS t ON t.scope = v.scope AND t.key = v.key ORDER BY t.scope, t.key FOR NO KEY UPDATE OF t;
+SELECT t.scope, t.key, t.request, t.outcome, t.expires_at FROM unnest($1::uuid[], $2::text[]) AS v(scope, key) JOIN idempotency AS t ON t.scope = v.scope AND t.key = v.key ORDER BY t.scope, t.key FOR SHARE OF t;
+SELECT t.scope, t.key, t.request, t.outcome, t.expires_at FROM unnest($1::uuid[], $2::text[]) AS v(scope, key) JOIN idempotency AS t ON t.scope = v.scope AND t.key = v.key;
+INSERT INTO idempotency (scope, key, request, outcome, expires_at) SELECT * FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::jsonb[], $5::timestamptz[]);
+UPDATE idempotency AS t SET request = v.request, outcome = v.outcome, expires_at = v.expires_at FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::jsonb[], $5::timestamptz[]) AS v(scope, key, request, outcome, expires_at) WHERE t.scope = v.scope AND t.key = v.key;
+DELETE FROM idempotency AS t USING unnest($1::uuid[], $2::text[]) AS v(scope, key) WHERE t.scope = v.scope AND t.key = v.key;
+
+-- Rows of feed_cursor.
+SELECT t.consumer, t.position FROM unnest($1::text[]) AS v(consumer) JOIN feed_cursor AS t ON t.consumer = v.consumer ORDER BY t.consumer FOR NO KEY UPDATE OF t;
+SELECT t.consumer, t.position FROM unnest($1::text[]) AS v(consumer) JOIN feed_cursor AS t ON t.consumer = v.consumer ORDER BY t.consumer FOR SHARE OF t;
+SELECT t.consumer, t.position FROM unnest($1::text[]) AS v(consumer) JOIN feed_cursor AS t ON t.consumer = v.consumer;
+INSERT INTO feed_cursor (consumer, position) SELECT * FROM unnest($1::text[], $2::bigint[]);
+UPDATE feed_cursor AS t SET position = v.position FROM unnest($1::text[], $2::bigint[]) AS v(consumer, position) WHERE t.consumer = v.consumer;
+DELETE FROM feed_cursor AS t USING unnest($1::text[]) AS v(consumer) WHERE t.consumer = v.consumer;
+
+-- The read engine.due_timers, by timer_due.
+SELECT name, subject, due_at, command FROM timer WHERE due_at <= $1 ORDER BY due_at, name, subject LIMIT $2;
+
+-- The read engine.sweeps, by primary key.
+SELECT name, subject, bound, started_at FROM sweep WHERE TRUE ORDER BY name, subject LIMIT $1;
+
+-- The read engine.cursor, by primary key.
+SELECT consumer, position FROM feed_cursor WHERE consumer = $1 ORDER BY consumer LIMIT $2;
+
+-- The read engine.expired_outcomes, by idempotency_expiry.
+SELECT scope, key, request, outcome, expires_at FROM idempotency WHERE expires_at <= $1 ORDER BY expires_at, scope, key LIMIT $2;
+
+-- The read identity.session_by_token, by auth_session_by_token.
+SELECT id, user_id, access_token_hash, expires_at, created_at FROM auth_session WHERE access_token_hash = $1 LIMIT $2;
+
+-- The read identity.user, by primary key.
+SELECT id, kind, display_name, created_at, updated_at FROM app_user WHERE id = $1 ORDER BY id LIMIT $2;
+
+-- The read rooms.room, by primary key.
+SELECT id, name, description, stage_mode, status, owner_id, max_participants, locked_at, epoch, created_at, updated_at, opened_at, closed_at, close_reason FROM room WHERE id = $1 ORDER BY id LIMIT $2;
+
+-- The read rooms.occupancy, by primary key.
+SELECT room_id, reserved, active, peak FROM occupancy WHERE room_id = $1 ORDER BY room_id LIMIT $2;
+
+-- The read rooms.seat, by primary key.
+SELECT room_id, user_id, participant_id, epoch, role FROM seat WHERE room_id = $1 AND user_id = $2 ORDER BY room_id, user_id LIMIT $3;
+
+-- The read rooms.participants_by_id, by primary key.
+SELECT id, room_id, epoch, user_id, display_name, role, stage, hand_seq, mic, connection, leg_id, lease_epoch, joined_at, connected_at, lost_at, lapses_at, left_at, leave_reason, removed_by FROM participant WHERE id = ANY ($1) ORDER BY id LIMIT $2;
+
+-- The read rooms.seats, by primary key.
+SELECT room_id, user_id, participant_id, epoch, role FROM seat WHERE room_id = $1 AND epoch = $2 ORDER BY room_id, user_id LIMIT $3;
+
+-- The read rooms.seats_up_to, by primary key.
+SELECT room_id, user_id, participant_id, epoch, role FROM seat WHERE room_id = $1 AND epoch <= $2 ORDER BY room_id, user_id LIMIT $3;
+
+-- The read rooms.leases_expiring, by room_lease_expiring.
+SELECT room_id, node, run, url, epoch, expires_at FROM room_lease WHERE expires_at <= $1 ORDER BY expires_at, room_id LIMIT $2;
+
+-- The read rooms.leases_of, by room_lease_of_node.
+SELECT room_id, node, run, url, epoch, expires_at FROM room_lease WHERE node = $1 ORDER BY room_id LIMIT $2;
+
+-- The read rooms.nodes, by primary key.
+SELECT name, url, run, expires_at FROM node WHERE TRUE ORDER BY name LIMIT $1;
+
+-- The read rooms.lapsing, by participant_lapsing.
+SELECT id, room_id, epoch, user_id, display_name, role, stage, hand_seq, mic, connection, leg_id, lease_epoch, joined_at, connected_at, lost_at, lapses_at, left_at, leave_reason, removed_by FROM participant WHERE left_at IS NULL AND lapses_at <= $1 ORDER BY lapses_at, id LIMIT $2;
+
+-- The read rooms.hands, by participant_hand.
+SELECT id, room_id, epoch, user_id, display_name, role, stage, hand_seq, mic, connection, leg_id, lease_epoch, joined_at, connected_at, lost_at, lapses_at, left_at, leave_reason, removed_by FROM participant WHERE room_id = $1 AND hand_seq IS NOT NULL ORDER BY hand_seq, id LIMIT $2;
+
+-- The read rooms.discover, by room_listing_busiest.
+SELECT room_id, name, description, owner_name, stage_mode, status, locked, active, max_participants, search, refreshed_at FROM room_listing WHERE TRUE ORDER BY active DESC, room_id DESC LIMIT $1;
+
+-- The read rooms.search, by room_listing_text.
+SELECT room_id, name, description, owner_name, stage_mode, status, locked, active, max_participants, search, refreshed_at FROM room_listing WHERE search_words(search) @@ $1::tsquery ORDER BY active DESC, room_id DESC LIMIT $2;
+
+-- The read rooms.bans, by room_ban_by_time.
+SELECT room_id, user_id, display_name, reason, banned_by, at FROM room_ban WHERE room_id = $1 ORDER BY at DESC, room_id DESC, user_id DESC LIMIT $2;
