@@ -26,6 +26,13 @@ impl Harness for Postgres {
         Some(connect(&url))
     }
 
+    /// Whatever else writes in the cluster holds the feed back, the neighbours' cases included.
+    fn settle(store: &PostgresStore) {
+        while block_on(store.feed_lag()).expect("the store works").hidden > 0 {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+    }
+
     fn explain(&self, store: &PostgresStore, query: &Query) -> Option<Explanation> {
         let steps = block_on(store.explain(query)).expect("the query is good");
         Some(read_plan(&steps))

@@ -5,12 +5,13 @@ use std::task::{Poll, Waker};
 
 use async_trait::async_trait;
 
+use super::fault::Fault;
 use super::{
-    Aggregate, Filter, Group, Held, Measure, Plan, Query, Resolved, Rollback, Store, StoreError,
-    Work, Write,
+    Aggregate, Filter, Group, Held, Lock, Measure, Plan, Query, Resolved, Rollback, Store,
+    StoreError, Work, Write,
 };
 use crate::events::{Envelope, Position};
-use crate::record::{Only, TableDef, Value};
+use crate::record::{Only, TableDef, Timestamp, Value};
 use crate::tables::{Key, Row};
 
 /// The reference store: the four steps with nothing in between. What it answers is what every
@@ -18,8 +19,6 @@ use crate::tables::{Key, Row};
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     state: Mutex<State>,
-    #[cfg(feature = "conformance")]
-    fault: Option<Fault>,
 }
 
 #[derive(Debug, Default)]
@@ -29,25 +28,18 @@ struct State {
     unique: BTreeSet<Entry>,
     feed: Vec<Envelope>,
     waiting: Vec<Waker>,
-    /// Rows as they were before they were last written, for [`Fault::LostUpdate`].
-    #[cfg(feature = "conformance")]
+    /// What is wrong with it, for the suite to see.
+    fault: Option<Fault>,
+    /// Rows as they were before they were last written, kept by a store that is wrong.
     stale: BTreeMap<Key, Option<Row>>,
+    /// What the last changeset inserted, kept by a store that is wrong.
+    latest: BTreeSet<Key>,
+    /// What it has forgotten to delete.
+    undeleted: BTreeSet<Key>,
 }
 
 /// One entry of a unique index: its name and values.
 type Entry = (&'static str, Vec<Value>);
-
-/// A way in which a store can be wrong. The suite must see each.
-#[cfg(feature = "conformance")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// Decides on rows as they were before they were last written.
-    LostUpdate,
-    /// Writes only the first row of a changeset.
-    TornChangeset,
-    /// Forgets the last event of a changeset.
-    LostEvent,
-}
 
 impl MemoryStore {
     /// An empty store.
@@ -58,40 +50,25 @@ impl MemoryStore {
     /// A store that is wrong in one way.
     #[cfg(feature = "conformance")]
     pub fn faulty(fault: Fault) -> Self {
-        Self { fault: Some(fault), ..Self::default() }
+        let state = State { fault: Some(fault), ..State::default() };
+        Self { state: Mutex::new(state) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    #[cfg(feature = "conformance")]
-    fn has(&self, fault: Fault) -> bool {
-        self.fault == Some(fault)
-    }
-
-    fn round(&self, plan: &mut Plan<()>) {
+    fn round(&self, plan: &mut Plan<()>, again: &mut bool) {
         let locks = plan.locks();
         let mut state = self.state();
         let mut held = Held::new();
         for (key, lock) in locks {
-            let row = state.rows.get(&key).cloned();
-            #[cfg(feature = "conformance")]
-            let row = match state.stale.get(&key) {
-                Some(stale) if self.has(Fault::LostUpdate) => stale.clone(),
-                _ => row,
-            };
+            let row = state.read(&key, lock);
             held.insert(key, lock, row);
         }
-        #[cfg_attr(not(feature = "conformance"), expect(unused_mut, reason = "faults change it"))]
-        let mut resolved = plan.resolve(&held);
-        #[cfg(feature = "conformance")]
-        if self.has(Fault::TornChangeset) && resolved.writes.len() > 1 {
-            resolved.writes.truncate(1);
-        } else if self.has(Fault::LostEvent) {
-            resolved.events.pop();
-        }
+        let resolved = state.spoil(plan.resolve(&held));
         match state.apply(resolved) {
+            Ok(()) if std::mem::take(again) => plan.reopen(&Rollback::Race),
             Ok(()) => {}
             Err(why) => plan.reopen(&Rollback::Rejected(why.into())),
         }
@@ -102,32 +79,44 @@ impl MemoryStore {
 impl Store for MemoryStore {
     async fn submit(&self, work: Work) -> Result<(), StoreError> {
         let mut plan = Plan::new();
-        plan.admit(work, ());
+        let (keeps, mut again) = {
+            let state = self.state();
+            (state.has(Fault::KeptRefusal), state.has(Fault::AppliedTwice))
+        };
+        plan.admit(if keeps { work.never_refused() } else { work }, ());
         loop {
             if let Some(((), verdict)) = plan.settled().pop() {
                 return verdict;
             }
-            self.round(&mut plan);
+            self.round(&mut plan, &mut again);
         }
     }
 
     async fn select(&self, query: &Query) -> Result<Vec<Row>, StoreError> {
         let state = self.state();
-        let sorting: Vec<usize> =
+        let mut sorting: Vec<usize> =
             query.sorting().into_iter().map(|column| position(query.table, column)).collect();
+        if state.has(Fault::IgnoredOrder) {
+            sorting = (0..query.table.key.len()).collect();
+        }
+        let all = Filter::All(Vec::new());
+        let filter = if state.has(Fault::IgnoredFilter) { &all } else { &query.filter };
+        let limit = query.limit as usize + usize::from(state.has(Fault::IgnoredLimit));
         let mut found: Vec<(Vec<Value>, &Row)> = state
             .rows_of(query.table)
-            .filter(|(values, _)| state.fits(&query.filter, query.table, values))
+            .filter(|(values, row)| !state.is_late(row) && state.fits(filter, query.table, values))
             .map(|(values, row)| (sorting.iter().map(|&at| values[at].clone()).collect(), row))
             .collect();
         found.sort_by(|a, b| if query.descending { b.0.cmp(&a.0) } else { a.0.cmp(&b.0) });
         let beyond = |sorting: &Vec<Value>| match &query.after {
             None => true,
+            Some(after) if *sorting == after.0 => state.has(Fault::RepeatedRow),
             Some(after) if query.descending => *sorting < after.0,
             Some(after) => *sorting > after.0,
         };
         let page = found.into_iter().filter(|(sorting, _)| beyond(sorting));
-        Ok(page.take(query.limit as usize).map(|(_, row)| row.clone()).collect())
+        let skipped = usize::from(query.after.is_some() && state.has(Fault::SkippedRow));
+        Ok(page.skip(skipped).take(limit).map(|(_, row)| row.clone()).collect())
     }
 
     async fn aggregate(&self, aggregate: &Aggregate) -> Result<Vec<Group>, StoreError> {
@@ -139,14 +128,15 @@ impl Store for MemoryStore {
         }
         for (values, _) in state.rows_of(table) {
             if state.fits(&aggregate.filter, table, &values) {
-                groups.entry(group_key(aggregate, &values)).or_default().push(values);
+                groups.entry(state.group_key(aggregate, &values)).or_default().push(values);
             }
         }
         let groups = groups.into_iter().take(aggregate.limit as usize);
         let measured = groups.map(|(mut key, rows)| {
             let measures = aggregate.measures.iter().map(|it| {
                 let column = it.column().map(|column| position(table, column));
-                measure(it, rows.len(), rows.iter().filter_map(|row| row.get(column?)))
+                state
+                    .measure(it, rows.len(), rows.iter().filter_map(|row| row.get(column?)))
                     .ok_or(StoreError::Overflow(aggregate.name))
             });
             let measures = measures.collect::<Result<_, _>>()?;
@@ -163,7 +153,9 @@ impl Store for MemoryStore {
     async fn events(&self, after: Position, limit: usize) -> Result<Vec<Envelope>, StoreError> {
         let state = self.state();
         let first = state.feed.partition_point(|envelope| envelope.position <= after);
-        Ok(state.feed[first..].iter().take(limit).cloned().collect())
+        let skipped = after > Position::START && state.has(Fault::SkippedEvent);
+        let feed = state.feed[first..].iter().skip(usize::from(skipped));
+        Ok(feed.take(limit).cloned().collect())
     }
 
     async fn wait(&self, after: Position) -> Result<(), StoreError> {
@@ -182,9 +174,58 @@ impl Store for MemoryStore {
 }
 
 impl State {
+    fn has(&self, fault: Fault) -> bool {
+        self.fault == Some(fault)
+    }
+
+    /// The row under a key, as a decision is to see it.
+    fn read(&self, key: &Key, lock: Lock) -> Option<Row> {
+        let row = self.rows.get(key).cloned();
+        let Some(stale) = self.stale.get(key) else { return row };
+        let is_stale = match self.fault {
+            Some(Fault::LostUpdate) => true,
+            Some(Fault::UnlockedShare) => lock == Lock::Share,
+            Some(Fault::UnguardedAbsence) => {
+                lock == Lock::Share && key.guard().is_some() && stale.is_none()
+            }
+            _ => false,
+        };
+        if is_stale { stale.clone() } else { row }
+    }
+
+    /// What a wrong store makes of what it is to write.
+    fn spoil(&mut self, mut resolved: Resolved) -> Resolved {
+        match self.fault {
+            Some(Fault::TornChangeset) => resolved.writes.truncate(1),
+            Some(Fault::LostEvent) => drop(resolved.events.pop()),
+            Some(Fault::DoubledEvent) => resolved.events.extend(resolved.events.last().cloned()),
+            Some(Fault::ReversedEvents) => resolved.events.reverse(),
+            Some(Fault::CutTime) => {
+                resolved.events.iter_mut().for_each(|it| it.at = cut(it.at));
+            }
+            Some(Fault::LostOutcome) => {
+                resolved.writes.retain(|it| !matches!(it.row(), Row::Idempotency(_)));
+            }
+            Some(Fault::LostDelete) => {
+                resolved.deletes.retain(|key| !self.undeleted.insert(key.clone()));
+            }
+            _ => {}
+        }
+        resolved
+    }
+
+    /// A row that a reader does not see yet.
+    fn is_late(&self, row: &Row) -> bool {
+        self.has(Fault::LateRead) && self.latest.contains(&row.key())
+    }
+
     /// All or nothing: what the unique indexes forbid is found before anything is written.
     fn apply(&mut self, resolved: Resolved) -> Result<(), String> {
         self.reindex(&resolved)?;
+        if self.fault.is_some() {
+            let inserted = resolved.writes.iter().map(|it| it.row().key());
+            self.latest = inserted.filter(|key| !self.rows.contains_key(key)).collect();
+        }
         for write in resolved.writes {
             match write {
                 Write::Insert(row) | Write::Update(row) => self.set(row.key(), Some(row)),
@@ -202,12 +243,13 @@ impl State {
     }
 
     fn set(&mut self, key: Key, row: Option<Row>) {
-        let _before = match row {
+        let before = match row {
             Some(row) => self.rows.insert(key.clone(), row),
             None => self.rows.remove(&key),
         };
-        #[cfg(feature = "conformance")]
-        self.stale.insert(key, _before);
+        if self.fault.is_some() {
+            self.stale.insert(key, before);
+        }
     }
 
     fn reindex(&mut self, resolved: &Resolved) -> Result<(), String> {
@@ -215,11 +257,13 @@ impl State {
         let before = written.chain(resolved.deletes.iter().cloned());
         let released: Vec<Entry> =
             before.filter_map(|key| self.rows.get(&key)).flat_map(unique_entries).collect();
+        let released = if self.has(Fault::UnreleasedIndex) { Vec::new() } else { released };
         let mut claimed = BTreeSet::new();
         for row in resolved.writes.iter().map(Write::row) {
             for entry in unique_entries(row) {
                 let taken = self.unique.contains(&entry) && !released.contains(&entry);
-                if taken || claimed.contains(&entry) {
+                let violated = taken || claimed.contains(&entry);
+                if violated && !self.has(Fault::UnenforcedIndex) {
                     return Err(format!("unique index {}", entry.0));
                 }
                 claimed.insert(entry);
@@ -228,6 +272,51 @@ impl State {
         self.unique.retain(|entry| !released.contains(entry));
         self.unique.extend(claimed);
         Ok(())
+    }
+
+    /// The key of a row's group, with the number of its bucket.
+    fn group_key(&self, aggregate: &Aggregate, row: &[Value]) -> Vec<Value> {
+        let value = |column: &&'static str| row[position(aggregate.table, column)].clone();
+        let mut key: Vec<Value> = aggregate.by.iter().map(value).collect();
+        key.extend(aggregate.bucket.map(|bucket| match value(&bucket.column) {
+            Value::Time(at) if self.has(Fault::TruncatedBucket) => {
+                Value::Int(at.0 / bucket.width_us)
+            }
+            Value::Time(at) => Value::Int(bucket.number(at)),
+            other => other,
+        }));
+        key
+    }
+
+    /// What is measured of a column in a group of rows; `None` when it does not fit.
+    fn measure<'v>(
+        &self,
+        measure: &Measure,
+        rows: usize,
+        column: impl Iterator<Item = &'v Value>,
+    ) -> Option<Value> {
+        let all = self.has(Fault::MeasuredEmpty);
+        let known = column.filter(|value| all || **value != Value::Null);
+        let int = |n: usize| i64::try_from(n).ok().map(Value::Int);
+        match measure {
+            Measure::Rows => int(rows),
+            Measure::Count(_) => int(known.count()),
+            Measure::Distinct(_) => int(known.collect::<BTreeSet<_>>().len()),
+            Measure::Min(_) => Some(known.min().cloned().unwrap_or(Value::Null)),
+            Measure::Max(_) => Some(known.max().cloned().unwrap_or(Value::Null)),
+            Measure::Sum(_) => {
+                let number = |value: &Value| match value {
+                    Value::Int(it) => i128::from(*it),
+                    Value::Null => 0,
+                    other => unreachable!("only whole numbers are added up: {other:?}"),
+                };
+                let sum = known.map(number).sum::<i128>();
+                match self.has(Fault::WrappedSum) {
+                    true => Some(Value::Int(sum as i64)),
+                    false => i64::try_from(sum).ok().map(Value::Int),
+                }
+            }
+        }
     }
 
     fn rows_of(&self, table: &'static TableDef) -> impl Iterator<Item = (Vec<Value>, &Row)> {
@@ -248,56 +337,36 @@ impl State {
                     && from.as_ref().is_none_or(|from| it >= from)
                     && to.as_ref().is_none_or(|to| it <= to)
             }
+            Filter::Prefix(column, prefix) if self.has(Fault::FoldedCase) => {
+                let folded = prefix.to_lowercase();
+                matches!(value(column), Value::Text(text) if text.to_lowercase().starts_with(&folded))
+            }
             Filter::Prefix(column, prefix) => {
                 matches!(value(column), Value::Text(text) if text.starts_with(prefix.as_str()))
             }
             Filter::Matches(words) => {
                 let column = table.text.expect("only tables with a text column are searched");
                 let Value::Text(text) = value(column) else { return false };
-                words.iter().all(|word| text.split(' ').any(|it| it.starts_with(word.as_str())))
+                let begins = |it: &str, word: &str| match self.fault {
+                    Some(Fault::WholeWords) => it == word,
+                    _ => it.starts_with(word),
+                };
+                words.iter().all(|word| text.split(' ').any(|it| begins(it, word)))
             }
             Filter::IsNull(column) => *value(column) == Value::Null,
             Filter::Exists(child, on, filter) => self.rows_of(child).any(|(row, _)| {
-                on.iter().all(|(theirs, ours)| row[position(child, theirs)] == *value(ours))
+                let related =
+                    |(theirs, ours): &(&str, &str)| row[position(child, theirs)] == *value(ours);
+                (self.has(Fault::UnrelatedChildren) || on.iter().all(related))
                     && self.fits(filter, child, &row)
             }),
         }
     }
 }
 
-/// The key of a row's group, with the number of its bucket.
-fn group_key(aggregate: &Aggregate, row: &[Value]) -> Vec<Value> {
-    let value = |column: &&'static str| row[position(aggregate.table, column)].clone();
-    let mut key: Vec<Value> = aggregate.by.iter().map(value).collect();
-    key.extend(aggregate.bucket.map(|bucket| match value(&bucket.column) {
-        Value::Time(at) => Value::Int(bucket.number(at)),
-        other => other,
-    }));
-    key
-}
-
-/// What is measured of a column in a group of rows; `None` when it does not fit.
-fn measure<'v>(
-    measure: &Measure,
-    rows: usize,
-    column: impl Iterator<Item = &'v Value>,
-) -> Option<Value> {
-    let known = column.filter(|value| **value != Value::Null);
-    let int = |n: usize| i64::try_from(n).ok().map(Value::Int);
-    match measure {
-        Measure::Rows => int(rows),
-        Measure::Count(_) => int(known.count()),
-        Measure::Distinct(_) => int(known.collect::<BTreeSet<_>>().len()),
-        Measure::Min(_) => Some(known.min().cloned().unwrap_or(Value::Null)),
-        Measure::Max(_) => Some(known.max().cloned().unwrap_or(Value::Null)),
-        Measure::Sum(_) => {
-            let number = |value: &Value| match value {
-                Value::Int(it) => i128::from(*it),
-                other => unreachable!("only whole numbers are added up: {other:?}"),
-            };
-            i64::try_from(known.map(number).sum::<i128>()).ok().map(Value::Int)
-        }
-    }
+/// Whole milliseconds.
+fn cut(at: Timestamp) -> Timestamp {
+    Timestamp::from_millis(at.as_millis())
 }
 
 fn all_values(row: &Row) -> Vec<Value> {

@@ -15,6 +15,7 @@
 mod aggregate;
 mod by_key;
 mod draft;
+mod fault;
 mod held;
 mod memory;
 mod plan;
@@ -27,9 +28,9 @@ mod work;
 pub(crate) use aggregate::is_ranked;
 pub use aggregate::{Aggregate, Bucket, GROUPS_MAX, Group, MEASURES_MAX, Measure, Summary};
 pub use draft::{Changeset, Draft, Missing, ROWS_PER_CHANGESET_MAX, Stop};
-pub use held::{Held, Lock, Need};
 #[cfg(feature = "conformance")]
-pub use memory::Fault;
+pub use fault::Fault;
+pub use held::{Held, Lock, Need};
 pub use memory::MemoryStore;
 pub use plan::{Locks, Plan, ROUNDS_MAX, Resolved, Rollback, Write};
 pub use query::{

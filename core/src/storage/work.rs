@@ -25,6 +25,15 @@ impl Work {
         Self { ctx, decide: Box::new(decide), learned: None }
     }
 
+    /// The same work, whose refusals are taken for good ends: what a store must never do.
+    pub(super) fn never_refused(self) -> Self {
+        let Self { ctx, mut decide, .. } = self;
+        Self::new(ctx, move |draft, ctx| match decide(draft, ctx) {
+            Run::Refused => Run::Done,
+            end => end,
+        })
+    }
+
     /// Learns what the decision needs, by running it on nothing. A plan does so by itself; a store
     /// that plans on a thread of its own takes that work off it by calling this on the caller's.
     pub fn learn(&mut self) {

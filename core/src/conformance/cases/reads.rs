@@ -275,7 +275,11 @@ pub(super) fn some_rows(next: &mut impl FnMut() -> u64) -> Vec<Row> {
                     Row::Participant(stay)
                 }
                 Row::User(user) => User { display_name: some_text(next), ..*user }.into(),
-                Row::Sweep(sweep) => Sweep { bound: n as i64, ..*sweep }.into(),
+                Row::Sweep(sweep) => {
+                    // Before 1970 and after it.
+                    let started_at = Timestamp((next() % 9) as i64 - 4);
+                    Sweep { bound: n as i64, started_at, ..*sweep }.into()
+                }
                 row => row,
             };
             rows.push(row);
