@@ -337,6 +337,20 @@ fn a_race_is_run_again_and_not_for_ever() {
 }
 
 #[test]
+fn trouble_of_the_store_is_blamed_on_nobody() {
+    let mut plan = plan([add_one("a"), add_one("b")]);
+    for _ in 0..20 {
+        assert_eq!(plan.locks().len(), 2, "they stay together");
+        plan.resolve(&gap("a").absent::<FeedCursor>("b".into(), Lock::Own));
+        plan.reopen(&Rollback::Again);
+        assert_eq!(settled(&mut plan), []);
+    }
+    plan.locks();
+    plan.resolve(&gap("a").absent::<FeedCursor>("b".into(), Lock::Own));
+    assert_eq!(settled(&mut plan), done([0, 1]));
+}
+
+#[test]
 fn a_race_that_was_lost_once_is_decided_on_what_won() {
     let mut plan = plan([add_one("a")]);
     plan.locks();

@@ -6,12 +6,12 @@
 -- row lock, under the advisory locks taken first.
 
 -- A transaction that writes.
-BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL lock_timeout = '10s'; SET LOCAL statement_timeout = '30s'; SET LOCAL idle_in_transaction_session_timeout = '60s';
+BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL jit = off; SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL lock_timeout = '10s'; SET LOCAL statement_timeout = '30s'; SET LOCAL idle_in_transaction_session_timeout = '60s';
 SELECT count(CASE WHEN own THEN pg_advisory_xact_lock(1349676146, bucket::int)::text ELSE pg_advisory_xact_lock_shared(1349676146, bucket::int)::text END) FROM unnest($1::bigint[], $2::boolean[]) AS v(bucket, own);
 
 -- A transaction that reads, by an index, or by its full-text index.
-BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL statement_timeout = '30s'; SET LOCAL idle_in_transaction_session_timeout = '60s';
-BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; SET LOCAL enable_seqscan = off; SET LOCAL statement_timeout = '30s'; SET LOCAL idle_in_transaction_session_timeout = '60s';
+BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; SET LOCAL jit = off; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL statement_timeout = '30s'; SET LOCAL idle_in_transaction_session_timeout = '60s';
+BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; SET LOCAL jit = off; SET LOCAL enable_seqscan = off; SET LOCAL statement_timeout = '30s'; SET LOCAL idle_in_transaction_session_timeout = '60s';
 
 -- Whether a transaction was committed.
 INSERT INTO receipt (id, committed) VALUES ('00000000-0000-0000-0000-000000000000', true); COMMIT;
@@ -21,10 +21,10 @@ DELETE FROM receipt WHERE id IN (SELECT id FROM receipt WHERE at < now() - inter
 
 -- The feed.
 SAVEPOINT feed;
-WITH receipt AS (INSERT INTO receipt (id, committed) VALUES ($8::uuid, true) RETURNING xmin::text::bigint AS part), number AS (SELECT whole + mod(part - mod(whole, 4294967296) + 4294967296, 4294967296) AS part FROM receipt, (SELECT pg_current_xact_id()::text::bigint AS whole) AS it), appended AS (INSERT INTO outbox (position, id, at, name, user_id, session_id, cause, event) SELECT ((shift + number.part) << 20) + v.n, v.id, v.at, v.name, v.user_id, v.session_id, v.cause, v.event FROM feed_origin, number, unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::uuid[], $5::uuid[], $6::uuid[], $7::jsonb[]) WITH ORDINALITY AS v(id, at, name, user_id, session_id, cause, event, n) RETURNING position) SELECT max(position) FROM appended;
-SELECT position, id, at, name, user_id, session_id, cause, event FROM outbox WHERE position > $1 AND position < (SELECT (shift + pg_snapshot_xmin(pg_current_snapshot())::text::bigint) << 20 FROM feed_origin) ORDER BY position LIMIT $2;
-SELECT position FROM outbox WHERE position < (SELECT (shift + pg_snapshot_xmin(pg_current_snapshot())::text::bigint) << 20 FROM feed_origin) ORDER BY position DESC LIMIT 1;
-SELECT count(*), min(at) FROM (SELECT at FROM outbox WHERE position >= (SELECT (shift + pg_snapshot_xmin(pg_current_snapshot())::text::bigint) << 20 FROM feed_origin) ORDER BY position LIMIT 10000) AS hidden;
+WITH receipt AS (INSERT INTO receipt (id, committed) VALUES ($8::uuid, true) RETURNING xmin::text::bigint AS part), number AS (SELECT whole + mod(part - mod(whole, 4294967296) + 4294967296, 4294967296) AS part FROM receipt, (SELECT pg_current_xact_id()::text::bigint AS whole) AS it), appended AS (INSERT INTO outbox (position, id, at, name, user_id, session_id, cause, event) SELECT ((shift + number.part) << 20) + v.n, v.id, v.at, v.name, v.user_id, v.session_id, v.cause, v.event FROM feed_origin, number, unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::uuid[], $5::uuid[], $6::uuid[], $7::jsonb[]) WITH ORDINALITY AS v(id, at, name, user_id, session_id, cause, event, n) WHERE singleton RETURNING position) SELECT max(position) FROM appended;
+SELECT position, id, at, name, user_id, session_id, cause, event FROM outbox WHERE position > $1 AND position < (SELECT (shift + pg_snapshot_xmin(pg_current_snapshot())::text::bigint) << 20 FROM feed_origin WHERE singleton) ORDER BY position LIMIT $2;
+SELECT position FROM outbox WHERE position < (SELECT (shift + pg_snapshot_xmin(pg_current_snapshot())::text::bigint) << 20 FROM feed_origin WHERE singleton) ORDER BY position DESC LIMIT 1;
+SELECT count(*), min(at) FROM (SELECT at FROM outbox WHERE position >= (SELECT (shift + pg_snapshot_xmin(pg_current_snapshot())::text::bigint) << 20 FROM feed_origin WHERE singleton) ORDER BY position LIMIT 10000) AS hidden;
 
 -- Rows of app_user.
 SELECT t.id, t.kind, t.display_name, t.created_at, t.updated_at FROM unnest($1::uuid[]) AS v(id) JOIN app_user AS t ON t.id = v.id ORDER BY t.id FOR NO KEY UPDATE OF t;

@@ -17,7 +17,7 @@ use crate::value::Parameter;
 
 /// Begins a transaction that writes. Plans are pinned to index nested loops: those made while
 /// tables are small or unanalysed would go on scanning them, and locks are held meanwhile. What is
-/// switched off counts as very costly, and would have every statement compiled first: 60 to 100 ms.
+/// switched off makes plans look dear, which would have the engine compile them each time.
 pub(crate) const BEGIN_WRITE: &str = "\
     BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
     SET LOCAL jit = off; \

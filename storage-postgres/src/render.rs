@@ -51,7 +51,7 @@ fn is_of_one_row(query: &Query) -> bool {
         parts.iter().any(given)
     };
     let unique = query.table.indexes.iter().filter(|it| it.unique && it.only.is_none());
-    unique.into_iter().any(|index| index.columns.iter().all(|column| is_given(column)))
+    unique.into_iter().any(|index| index.columns.iter().all(&is_given))
 }
 
 /// A table that column names stand for, inside those of the queries around it.

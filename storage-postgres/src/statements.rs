@@ -31,7 +31,7 @@ pub(crate) static STATEMENTS: LazyLock<Vec<Statements>> =
 /// Before the first position that a reader may see: every transaction with a smaller number has
 /// ended, so nothing will ever appear there. Evaluated in the snapshot of the statement around it.
 const HORIZON: &str = "(SELECT (shift + pg_snapshot_xmin(pg_current_snapshot())::text::bigint) \
-                       << 20 FROM feed_origin)";
+                       << 20 FROM feed_origin WHERE singleton)";
 
 /// How many events one transaction may have: 2^20, less one for counting from 1.
 pub(crate) const EVENTS_PER_TRANSACTION_MAX: usize = (1 << 20) - 1;
@@ -60,7 +60,7 @@ pub(crate) static APPEND: LazyLock<String> = LazyLock::new(|| {
          AS part FROM receipt, (SELECT pg_current_xact_id()::text::bigint AS whole) AS it), \
          appended AS (INSERT INTO outbox ({into}) \
          SELECT ((shift + number.part) << 20) + v.n, {from} FROM feed_origin, number, \
-         unnest({arrays}) WITH ORDINALITY AS v({events}, n) RETURNING position) \
+         unnest({arrays}) WITH ORDINALITY AS v({events}, n) WHERE singleton RETURNING position) \
          SELECT max(position) FROM appended"
     )
 });

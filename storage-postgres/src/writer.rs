@@ -218,7 +218,7 @@ impl Writer {
         if let Stage::Committing(id, last) = stage
             && is_doubtful(&failure)
         {
-            return self.settle(plan, id, last, failure).await;
+            return self.settle(plan, id, last, failure, failures).await;
         }
         let is_decided = !matches!(stage, Stage::Nowhere | Stage::Reading);
         match remedy {
@@ -228,7 +228,7 @@ impl Writer {
                 if failures <= RETRIES_MAX && !matches!(stage, Stage::Nowhere) =>
             {
                 if is_decided {
-                    plan.reopen(&Rollback::Race);
+                    plan.reopen(&Rollback::Again);
                 }
                 tracing::warn!(%failure, failures, "a transaction is tried again");
             }
@@ -249,13 +249,15 @@ impl Writer {
         id: Uuid,
         last: Option<Position>,
         failure: Failure,
+        failures: u32,
     ) {
         self.counters.doubts.fetch_add(1, Ordering::Relaxed);
         let settled = receipt::settle(&self.database, id, self.doubt_max).await;
         tracing::warn!(%failure, committed = ?settled.as_ref().ok(), "a commit was in doubt");
         match settled {
             Ok(true) => self.committed(last),
-            Ok(false) => plan.reopen(&Rollback::Race),
+            Ok(false) if failures <= RETRIES_MAX => plan.reopen(&Rollback::Again),
+            Ok(false) => abandon(plan, &failure.into()),
             Err(_) => abandon(plan, &StoreError::CommitUnknown(failure.to_string().into())),
         }
     }

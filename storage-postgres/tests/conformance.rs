@@ -1,15 +1,17 @@
 //! What every store must keep, kept by this one.
 
-use parlor_core::conformance::{Explanation, Harness, block_on};
+use parlor_core::conformance::{Explanation, Harness, all, block_on};
 use parlor_core::storage::{Aggregate, Query};
-use parlor_storage_postgres::PostgresStore;
 use parlor_storage_postgres::cluster::Cluster;
+use parlor_storage_postgres::{Options, PostgresStore};
 
 /// One server, a database a store.
-struct Postgres;
+struct Postgres {
+    writers: usize,
+}
 
-fn connect(url: &str) -> PostgresStore {
-    let options = Cluster::shared().options(url);
+fn connect(url: &str, writers: usize) -> PostgresStore {
+    let options = Options { writers, ..Cluster::shared().options(url) };
     block_on(PostgresStore::connect_with(options)).expect("the database opens")
 }
 
@@ -17,20 +19,13 @@ impl Harness for Postgres {
     type Store = PostgresStore;
 
     fn open(&self) -> PostgresStore {
-        connect(&Cluster::shared().database())
+        connect(&Cluster::shared().database(), self.writers)
     }
 
     fn reopen(&self, store: PostgresStore) -> Option<PostgresStore> {
         let url = store.options().url.clone();
         drop(store);
-        Some(connect(&url))
-    }
-
-    /// Whatever else writes in the cluster holds the feed back, the neighbours' cases included.
-    fn settle(store: &PostgresStore) {
-        while block_on(store.feed_lag()).expect("the store works").hidden > 0 {
-            std::thread::sleep(std::time::Duration::from_millis(1));
-        }
+        Some(connect(&url, self.writers))
     }
 
     fn explain(&self, store: &PostgresStore, query: &Query) -> Option<Explanation> {
@@ -72,4 +67,15 @@ fn read_plan(steps: &[String]) -> Explanation {
     Explanation { indexes, scans, sorts, text }
 }
 
-parlor_core::suite!(Postgres);
+parlor_core::suite!(Postgres { writers: 1 });
+
+/// The order of commands that are submitted at the same time is that of one writer, and of several
+/// it is nobody's; the case that compares it with another store's has no say here.
+#[test]
+fn all_of_it_is_kept_by_several_writers_too() {
+    let ordered = "the_same_commands_leave_the_same_as_in_memory";
+    for case in all::<Postgres>().into_iter().filter(|case| case.name != ordered) {
+        println!("{}", case.name);
+        (case.run)(&Postgres { writers: 3 });
+    }
+}

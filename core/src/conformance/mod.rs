@@ -64,14 +64,6 @@ pub trait Harness {
     /// and then the cases about durability hold nobody to anything.
     fn reopen(&self, store: Self::Store) -> Option<Self::Store>;
 
-    /// Returns once readers of the feed are shown all that has been acknowledged. To be said by
-    /// stores whose feed may be a moment behind the answer to a command.
-    fn settle(_store: &Self::Store)
-    where
-        Self: Sized,
-    {
-    }
-
     /// How the engine says it would carry out a query on this store; `None` where there is no
     /// engine to ask.
     fn explain(&self, store: &Self::Store, query: &Query) -> Option<Explanation>;

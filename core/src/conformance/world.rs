@@ -141,7 +141,6 @@ pub struct World<S> {
     pub clock: ManualClock,
     /// A server on the store.
     pub parlor: Parlor,
-    settle: fn(&S),
 }
 
 impl<S: Store> World<S> {
@@ -152,13 +151,7 @@ impl<S: Store> World<S> {
     pub fn new(store: S) -> Self {
         let (store, clock) = (Arc::new(store), ManualClock::at(Self::BEGIN));
         let parlor = server(store.clone(), &clock, 0);
-        Self { store, clock, parlor, settle: |_| {} }
-    }
-
-    /// With a feed that is waited for before it is looked at.
-    #[must_use]
-    pub fn settled_by(self, settle: fn(&S)) -> Self {
-        Self { settle, ..self }
+        Self { store, clock, parlor }
     }
 
     /// Another server on the same store. The seed tells its entropy from that of others.
@@ -270,7 +263,6 @@ impl<S: Store> World<S> {
 
     /// The whole feed.
     pub fn feed(&self) -> Vec<Envelope> {
-        (self.settle)(&self.store);
         let mut feed: Vec<Envelope> = Vec::new();
         loop {
             let after = feed.last().map_or(Position::START, |last| last.position);
@@ -320,17 +312,7 @@ impl<S: Store> World<S> {
 
     /// Does all that is due, and says how it went.
     pub fn drive(&self) -> Driven {
-        let mut all = Driven::default();
-        loop {
-            (self.settle)(&self.store);
-            let driven = block_on(self.parlor.drive()).expect("the store works");
-            if driven == Driven::default() {
-                return all;
-            }
-            all.events += driven.events;
-            all.timers += driven.timers;
-            all.pages += driven.pages;
-        }
+        block_on(self.parlor.drive()).expect("the store works")
     }
 }
 

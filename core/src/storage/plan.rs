@@ -54,8 +54,11 @@ impl Resolved {
 /// Why a round was rolled back.
 #[derive(Clone, Debug)]
 pub enum Rollback {
-    /// A primary key was inserted by somebody else first, or the store asks to try again.
+    /// A primary key was inserted by somebody else first.
     Race,
+    /// The store was in trouble of its own, such as a lost connection. No work is to blame, and the
+    /// store itself bounds how often it tries.
+    Again,
     /// The store's own rules forbid something in the round.
     Rejected(Arc<str>),
 }
@@ -200,6 +203,7 @@ impl<T> Plan<T> {
             }
             job.verdict = None;
             match cause {
+                Rollback::Again => {}
                 Rollback::Race => {
                     job.races = job.races.saturating_add(1);
                     if job.races > 2 * RACES_MAX {

@@ -31,7 +31,7 @@ pub fn what_was_acknowledged_is_there_after_reopening<H: Harness>(harness: &H) {
 
     let Some(store) = harness.reopen(world.into_store()) else { return };
 
-    let world = World::new(store).settled_by(H::settle);
+    let world = World::new(store);
     assert_eq!(all_rows(&world), rows);
     assert_eq!(world.feed(), feed);
 }
@@ -51,7 +51,7 @@ pub fn the_feed_goes_on_after_reopening<H: Harness>(harness: &H) {
 
     let Some(store) = harness.reopen(first.into_store()) else { return };
 
-    let world = World::new(store).settled_by(H::settle);
+    let world = World::new(store);
     assert_eq!(block_on(world.store.events(last, 1)).expect("the feed is read"), []);
     let told = world.run(|draft| {
         draft.emit(numbered(1));

@@ -32,7 +32,7 @@ use crate::storage::{Draft, Missing};
 
 /// A new world on a new store.
 fn world<H: Harness>(harness: &H) -> World<H::Store> {
-    World::new(harness.open()).settled_by(H::settle)
+    World::new(harness.open())
 }
 
 /// A row that is a name and a number, and belongs to nothing else.
