@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
+import { endDatabases, nextDatabase } from "./databases.js";
 import { Server } from "./server.js";
 import { Visitor } from "./visitor.js";
 import { voice } from "./voice.js";
@@ -23,7 +24,6 @@ const FLAGS = [
 
 const folder = mkdtempSync(join(tmpdir(), "parlor-browser-"));
 let browser = null;
-let stories = 0;
 
 /** Starts Chromium once a process. */
 export async function chromiumBrowser() {
@@ -42,13 +42,13 @@ export async function chromiumBrowser() {
 export async function tidyUp() {
   await browser?.close();
   browser = null;
+  endDatabases();
   rmSync(folder, { recursive: true, force: true });
 }
 
 /** A server with a database of its own, not started yet. */
 export function newServer() {
-  stories += 1;
-  return new Server(join(folder, `story-${process.pid}-${stories}.db`));
+  return new Server(() => nextDatabase(folder));
 }
 
 /** A visitor with a browser profile of their own. */

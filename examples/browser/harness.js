@@ -6,13 +6,16 @@ import { newServer, newVisitor, tidyUp } from "./cast.js";
 
 const STORY_MS = 90_000;
 
-/** Registers a test. `tell({ server, visitor })` gets a running server and a maker of visitors. */
-export function story(name, tell) {
-  test(name, { timeout: STORY_MS }, async (context) => {
+/**
+ * Registers a test. `tell({ server, visitor })` gets a running server and a maker of visitors, who
+ * come to it unless another is named.
+ */
+export function story(name, tell, options = {}) {
+  test(name, { timeout: STORY_MS, ...options }, async (context) => {
     const server = newServer();
     const visitors = [];
-    const visitor = async (who, options) => {
-      const made = await newVisitor(server, who, options);
+    const visitor = async (who, options, at = server) => {
+      const made = await newVisitor(at, who, options);
       visitors.push(made);
       return made;
     };
@@ -26,7 +29,7 @@ export function story(name, tell) {
             .catch(() => {}),
         ),
       );
-      await server.kill();
+      await server.end();
     });
     try {
       await server.start();

@@ -13,13 +13,35 @@ process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
 
 export class Server {
-  #database;
+  #open;
+  #node;
+  #beside = [];
+  #database = null;
   #child = null;
   #lines = [];
   #port = 0;
 
-  constructor(database) {
-    this.#database = database;
+  /** `open()` gives the database it is started with first, and again with every later start. */
+  constructor(open, node = "story") {
+    this.#open = open;
+    this.#node = node;
+  }
+
+  /** Another one on the same database, running. It ends with this one's story. */
+  async beside(node) {
+    const other = new Server(() => this.#database, node);
+    this.#beside.push(other);
+    await other.start();
+    return other;
+  }
+
+  /** Waits until its pages may speak to another. */
+  async knows(other) {
+    for (;;) {
+      const page = await fetch(this.url);
+      if (page.headers.get("content-security-policy").includes(other.url)) return;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
   }
 
   get url() {
@@ -33,12 +55,14 @@ export class Server {
 
   /** Starts it; a second start listens on the same port and opens the same database. */
   async start() {
+    this.#database ??= await this.#open();
     const extra = (process.env.PARLOR_SERVER_ARGS ?? "").split(" ").filter(Boolean);
     const child = spawn(
       binary(),
       [
         ...["--listen", `127.0.0.1:${this.#port}`],
         ...["--database", this.#database],
+        ...["--node", this.#node],
         ...["--media", "127.0.0.1:0"],
         ...extra,
       ],
@@ -68,6 +92,11 @@ export class Server {
         resolve();
       });
     });
+  }
+
+  /** Ends it and those beside it. */
+  async end() {
+    await Promise.all([this, ...this.#beside].map((one) => one.kill()));
   }
 
   /** Ends it without a chance to say goodbye. */

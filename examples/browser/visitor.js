@@ -109,6 +109,24 @@ export class Visitor {
     );
   }
 
+  /** Remembers the present connection of the voice. */
+  markCall() {
+    return this.page.evaluate(() => {
+      window.marked = window.parlor.pc();
+    });
+  }
+
+  /** Waits until another one than the marked one is connected. */
+  async anotherCall(ms = WAIT_MS) {
+    const deadline = Date.now() + ms;
+    const isThere = () =>
+      window.parlor.pc() !== window.marked && window.parlor.pc()?.connectionState === "connected";
+    while (!(await this.page.evaluate(isThere))) {
+      if (Date.now() > deadline) assert.fail(`${this.name} got no other call within ${ms} ms`);
+      await sleep(40);
+    }
+  }
+
   /** The button that mutes and unmutes. */
   get mic() {
     return this.page.locator("#mic");

@@ -67,14 +67,12 @@ impl Parlor {
 }
 
 impl Parlor {
-    /// The nodes that are alive.
+    /// Every node there has been, each with the time until which it counts as alive.
     ///
     /// # Errors
     /// [`StoreError`](crate::storage::StoreError)
     pub async fn nodes(&self) -> Result<Vec<Node>, StoreError> {
-        let mut nodes = self.select(&queries::nodes()).await?.rows;
-        nodes.retain(|node| self.now() < node.expires_at);
-        Ok(nodes)
+        Ok(self.select(&queries::nodes()).await?.rows)
     }
 }
 

@@ -18,6 +18,7 @@ export class EventStream {
   #options;
   #stop = new AbortController();
   #socket = null;
+  #wanted = false;
   #backoff = new Backoff();
 
   /**
@@ -39,6 +40,7 @@ export class EventStream {
 
   /** Drops the connection, so that it is prepared and opened anew. */
   again() {
+    this.#wanted = true;
     this.#socket?.close();
   }
 
@@ -54,7 +56,8 @@ export class EventStream {
           this.stop();
           return this.#options.ended?.();
         }
-        if (code === CLOSED_LOST) nodes.next();
+        if (code === CLOSED_LOST && !this.#wanted) nodes.next();
+        this.#wanted = false;
         if (code === CLOSED_UNAUTHENTICATED) {
           await this.#options.session.renew(this.#options.session.token);
         }

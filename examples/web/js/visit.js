@@ -183,7 +183,7 @@ export class Visit {
       return (await this.#api.post(`/api/rooms/${this.room}/media`, { sdp })).sdp;
     } catch (problem) {
       if (problem.passing) throw problem;
-      if (problem.url) nodes.goTo(problem.url);
+      if (problem.url && !nodes.goTo(problem.url)) throw problem;
       // The room is with another server, or one is not in it any more as this one sees it: join
       // again, then offer again.
       this.#offerDue = true;
@@ -222,6 +222,8 @@ export class Visit {
       hosting: moderates(state),
     });
     this.#store.update((draft) => apply(draft, event));
+    // The server with the voices is gone, or has given them up: somebody else takes them.
+    if (event.name === "rooms.vacated" && state.stream === "live") this.#media.connect();
     if (mine) this.#mine(event, by ? nameOf(by) : null);
     if (sentence && !this.#over) this.#store.say(sentence);
   }
