@@ -183,3 +183,30 @@ pub(crate) async fn tell(feed: Arc<Feed>, database: Database) {
         sleep(jittered(Duration::from_secs(2))).await;
     }
 }
+
+/// Shows the lag to whichever recorder of `metrics` the host has installed.
+#[cfg(feature = "metrics")]
+pub(crate) async fn meter(readers: Arc<Readers>) {
+    const EVERY: Duration = Duration::from_secs(5);
+    metrics::describe_gauge!(
+        "parlor_feed_hidden_events",
+        "Events that are committed and held back from readers"
+    );
+    metrics::describe_gauge!(
+        "parlor_feed_lag_seconds",
+        metrics::Unit::Seconds,
+        "How long the oldest event that is held back has been"
+    );
+    loop {
+        match readers.lag().await {
+            Ok(lag) => {
+                let now = Timestamp::from(std::time::SystemTime::now());
+                let seconds = lag.since.map_or(0.0, |since| now.since(since).as_secs_f64());
+                metrics::gauge!("parlor_feed_hidden_events").set(lag.hidden as f64);
+                metrics::gauge!("parlor_feed_lag_seconds").set(seconds);
+            }
+            Err(error) => tracing::warn!(%error, "the feed's lag cannot be told"),
+        }
+        sleep(EVERY).await;
+    }
+}

@@ -36,7 +36,8 @@
 //!
 //! Any transaction of the cluster that writes, in other databases too, holds the feed back while it
 //! is open. So keep them short there as well (`idle_in_transaction_session_timeout`), and alert on
-//! the lag. Copies made by `pg_dump` may be restored into any cluster, while no store is open on it.
+//! the lag: [`PostgresStore::feed_lag`], or with the feature `metrics` the gauges
+//! `parlor_feed_hidden_events` and `parlor_feed_lag_seconds`. Copies made by `pg_dump` may be restored into any cluster, while no store is open on it.
 //!
 //! The schema is in `migrations/`, and every statement that is ever run on rows and events in
 //! `sql/statements.sql`. A schema of one's own beside other tables is a matter of the user's

@@ -70,6 +70,8 @@ pub(crate) async fn open(options: &Options) -> Result<Opened, OpenError> {
         writing.push(tokio::spawn(writer.run()));
     }
     tokio::spawn(feed::look(feed.clone(), readers.clone()));
+    #[cfg(feature = "metrics")]
+    tokio::spawn(feed::meter(readers.clone()));
     tokio::spawn(trim(database.clone()));
     if let Some(url) = options.listen_url.clone() {
         tokio::spawn(feed::listen(feed.clone(), url));

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use parlor_core::events::{Envelope, OUTBOX, Position};
-use parlor_core::record::Value;
+use parlor_core::record::{Timestamp, Value};
 use parlor_core::storage::{Aggregate, Group, Query, StoreError};
 use parlor_core::tables::Row;
 use sqlx::Row as _;
@@ -15,9 +15,10 @@ use tokio::sync::Semaphore;
 use crate::aggregate;
 use crate::database::{BEGIN_READ, BEGIN_SEARCH, Database, Session};
 use crate::error::{Failure, Remedy};
+use crate::feed::FeedLag;
 use crate::options::Options;
 use crate::render::{Rendered, render};
-use crate::statements::{FEED, HEAD};
+use crate::statements::{FEED, HEAD, LAG};
 use crate::value::{self, Parameter, integer, type_name};
 
 /// The connections that read.
@@ -75,6 +76,14 @@ impl Readers {
     pub(crate) async fn head(&self) -> Result<Position, StoreError> {
         let rows = self.fetch(BEGIN_READ, HEAD.clone(), Vec::new()).await?;
         Ok(rows.first().and_then(|row| number(row, 0)).map(Position).unwrap_or_default())
+    }
+
+    /// What the feed holds back from its readers.
+    pub(crate) async fn lag(&self) -> Result<FeedLag, StoreError> {
+        let rows = self.fetch(BEGIN_READ, LAG.clone(), Vec::new()).await?;
+        let Some(row) = rows.first() else { return Ok(FeedLag::default()) };
+        let hidden = number(row, 0).and_then(|n| u64::try_from(n).ok()).unwrap_or_default();
+        Ok(FeedLag { hidden, since: value::at(row, 1).map(Timestamp) })
     }
 
     /// How the engine goes about a query, whatever its parameters: the lines of `EXPLAIN`.

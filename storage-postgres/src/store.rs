@@ -5,21 +5,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use parlor_core::events::{Envelope, Position};
-use parlor_core::record::Timestamp;
 use parlor_core::storage::{Aggregate, Group, Query, Store, StoreError, Work};
 use parlor_core::tables::Row;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::database::BEGIN_READ;
 use crate::error::OpenError;
 use crate::feed::{Feed, FeedLag};
 use crate::opening::{self, Opened};
 use crate::options::Options;
-use crate::reader::{Readers, number};
+use crate::reader::Readers;
 use crate::routing::Heat;
-use crate::statements::LAG;
 use crate::writer::{Counters, Job};
 
 /// How long what is under way may take once the store has stopped.
@@ -103,13 +100,7 @@ impl PostgresStore {
     /// [`StoreError`]
     pub async fn feed_lag(&self) -> Result<FeedLag, StoreError> {
         let readers = self.readers.clone();
-        let sql = LAG.clone();
-        let rows =
-            self.run(async move { readers.fetch(BEGIN_READ, sql, Vec::new()).await }).await?;
-        let Some(row) = rows.first() else { return Ok(FeedLag::default()) };
-        let hidden = number(row, 0).and_then(|n| u64::try_from(n).ok()).unwrap_or_default();
-        let since = crate::value::at(row, 1);
-        Ok(FeedLag { hidden, since: since.map(Timestamp) })
+        self.run(async move { readers.lag().await }).await
     }
 
     /// How the engine goes about a query, whatever its parameters: the lines of `EXPLAIN`. For

@@ -223,7 +223,8 @@ export class Visit {
     });
     this.#store.update((draft) => apply(draft, event));
     // The server with the voices is gone, or has given them up: somebody else takes them.
-    if (event.name === "rooms.vacated" && state.stream === "live") this.#media.connect();
+    const isUnderWay = state.stream !== "live" || state.media === "connecting";
+    if (event.name === "rooms.vacated" && !isUnderWay) this.#media.connect();
     if (mine) this.#mine(event, by ? nameOf(by) : null);
     if (sentence && !this.#over) this.#store.say(sentence);
   }
