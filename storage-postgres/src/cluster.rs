@@ -147,6 +147,14 @@ impl Cluster {
         }
     }
 
+    /// A program that came with a server of one's own, if it is installed.
+    pub fn program(&self, name: &str) -> Option<PathBuf> {
+        match &self.server {
+            Server::Own { programs, .. } => Some(programs.join(name)).filter(|it| it.exists()),
+            Server::External(_) => None,
+        }
+    }
+
     /// Runs SQL in a database, given by its name or URL; returns what it prints, unadorned.
     ///
     /// # Panics

@@ -47,6 +47,8 @@ pub(crate) const BEGIN_SEARCH: &str = "\
 
 /// After which a connection that says nothing counts as lost: longer than the server's own bounds.
 const SILENCE_MAX: Duration = Duration::from_secs(45);
+/// How many statements stay prepared on a connection: more than a writer or the named reads have.
+const STATEMENTS_MAX: usize = 256;
 /// How long one attempt to connect may take.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 
@@ -54,18 +56,24 @@ const CONNECT_MAX: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub(crate) struct Database {
     connect: PgConnectOptions,
+    /// Statements stay prepared on a connection.
+    prepares: bool,
 }
 
 impl Database {
-    pub(crate) fn new(url: &str) -> Result<Self, OpenError> {
+    pub(crate) fn new(url: &str, prepares: bool) -> Result<Self, OpenError> {
         let connect = PgConnectOptions::from_str(url).map_err(OpenError::Url)?;
         // A pooler refuses to start a connection with a setting it does not know.
-        let connect = connect.extra_float_digits(None).statement_cache_capacity(0);
+        let connect = connect.extra_float_digits(None).statement_cache_capacity(if prepares {
+            STATEMENTS_MAX
+        } else {
+            0
+        });
         let connect = match connect.get_application_name() {
             Some(_) => connect,
             None => connect.application_name("parlor"),
         };
-        Ok(Self { connect: connect.disable_statement_logging() })
+        Ok(Self { connect: connect.disable_statement_logging(), prepares })
     }
 
     /// One attempt.
@@ -122,11 +130,17 @@ impl Database {
 #[derive(Debug)]
 pub(crate) struct Session {
     db: PgConnection,
+    prepares: bool,
 }
 
 impl Session {
     pub(crate) const fn new(db: PgConnection) -> Self {
-        Self { db }
+        Self { db, prepares: false }
+    }
+
+    /// One on which statements stay prepared, if those of this database may.
+    pub(crate) const fn of(database: &Database, db: PgConnection) -> Self {
+        Self { db, prepares: database.prepares }
     }
 
     /// Runs statements without parameters, in one message.
@@ -151,7 +165,8 @@ impl Session {
         sql: &'static str,
         parameters: Vec<Parameter>,
     ) -> Result<u64, Failure> {
-        let done = unless_silent(query(sql, parameters)?.execute(&mut self.db)).await?;
+        let statement = query(sql, parameters, self.prepares)?;
+        let done = unless_silent(statement.execute(&mut self.db)).await?;
         Ok(done.rows_affected())
     }
 
@@ -161,7 +176,8 @@ impl Session {
         sql: &'static str,
         parameters: Vec<Parameter>,
     ) -> Result<Vec<PgRow>, Failure> {
-        unless_silent(query(sql, parameters)?.fetch_all(&mut self.db)).await
+        let statement = query(sql, parameters, self.prepares)?;
+        unless_silent(statement.fetch_all(&mut self.db)).await
     }
 
     /// The rows of a rendered statement, whose text is made of names from the schema.
@@ -170,7 +186,8 @@ impl Session {
         sql: String,
         parameters: Vec<Parameter>,
     ) -> Result<Vec<PgRow>, Failure> {
-        unless_silent(query(AssertSqlSafe(sql), parameters)?.fetch_all(&mut self.db)).await
+        let statement = query(AssertSqlSafe(sql), parameters, self.prepares)?;
+        unless_silent(statement.fetch_all(&mut self.db)).await
     }
 
     /// Tells the server, which then need not wait for it to find out.
@@ -181,9 +198,13 @@ impl Session {
 
 type Bound<'q> = Query<'q, Postgres, PgArguments>;
 
-/// Unnamed: named statements belong to a session.
-fn query<'q>(sql: impl sqlx::SqlSafeStr, parameters: Vec<Parameter>) -> Result<Bound<'q>, Failure> {
-    let mut query = sqlx::query(sql).persistent(false);
+/// Unnamed unless they may stay: named statements belong to a session.
+fn query<'q>(
+    sql: impl sqlx::SqlSafeStr,
+    parameters: Vec<Parameter>,
+    stays: bool,
+) -> Result<Bound<'q>, Failure> {
+    let mut query = sqlx::query(sql).persistent(stays);
     for parameter in parameters {
         query.try_bind(parameter).map_err(sqlx::Error::Encode)?;
     }

@@ -49,9 +49,9 @@ pub(crate) struct Opened {
 
 /// Connects, and starts all tasks on the runtime at hand.
 pub(crate) async fn open(options: &Options) -> Result<Opened, OpenError> {
-    let database = Database::new(&options.url)?;
+    let database = Database::new(&options.url, options.prepared)?;
     if let Some(url) = &options.listen_url {
-        Database::new(url)?;
+        Database::new(url, false)?;
     }
     let mut db = Session::new(database.open().await?);
     check_server(&mut db, options.allow_unsafe_durability).await?;

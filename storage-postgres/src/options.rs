@@ -10,6 +10,10 @@ pub struct Options {
     /// The same database without a pooler in between. If given, the nodes of a cluster wake each
     /// other by `NOTIFY`; without it they look for news a few times a second.
     pub listen_url: Option<String>,
+    /// Statements stay prepared on each connection, which halves the messages of a lone command.
+    /// Only for a URL that leads to the server itself: behind a pooler in transaction mode a
+    /// connection would run what another has prepared. Default false.
+    pub prepared: bool,
     /// How many transactions write at once; each has a connection and a task. More than two are
     /// rarely faster. Default 2.
     pub writers: usize,
@@ -39,6 +43,7 @@ impl Options {
         Self {
             url: url.into(),
             listen_url: None,
+            prepared: false,
             writers: 2,
             queue_max: 8_192,
             batch_max: 1_024,
@@ -56,6 +61,7 @@ impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options")
             .field("listens", &self.listen_url.is_some())
+            .field("prepared", &self.prepared)
             .field("writers", &self.writers)
             .field("queue_max", &self.queue_max)
             .field("batch_max", &self.batch_max)

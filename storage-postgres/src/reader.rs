@@ -143,7 +143,7 @@ impl Readers {
             let was_idle = idle.is_some();
             let mut db = match idle {
                 Some(db) => db,
-                None => Session::new(self.database.reach(self.patience).await?),
+                None => Session::of(&self.database, self.database.reach(self.patience).await?),
             };
             let failure = match read(&mut db, begin, sql.clone(), parameters.clone()).await {
                 Ok(rows) => {

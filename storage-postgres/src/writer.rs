@@ -168,7 +168,7 @@ impl Writer {
         let mut db = match session.take() {
             Some(db) => db,
             None => match self.database.reach(self.patience).await {
-                Ok(db) => Session::new(db),
+                Ok(db) => Session::of(&self.database, db),
                 Err(failure) => return Err((Stage::Nowhere, failure)),
             },
         };

@@ -11,7 +11,8 @@ struct Postgres {
 }
 
 fn connect(url: &str, writers: usize) -> PostgresStore {
-    let options = Options { writers, ..Cluster::shared().options(url) };
+    // One writer without prepared statements, several with.
+    let options = Options { writers, prepared: writers > 1, ..Cluster::shared().options(url) };
     block_on(PostgresStore::connect_with(options)).expect("the database opens")
 }
 
@@ -72,7 +73,7 @@ parlor_core::suite!(Postgres { writers: 1 });
 /// The order of commands that are submitted at the same time is that of one writer, and of several
 /// it is nobody's; the case that compares it with another store's has no say here.
 #[test]
-fn all_of_it_is_kept_by_several_writers_too() {
+fn all_of_it_is_kept_by_several_writers_with_prepared_statements_too() {
     let ordered = "the_same_commands_leave_the_same_as_in_memory";
     for case in all::<Postgres>().into_iter().filter(|case| case.name != ordered) {
         println!("{}", case.name);
