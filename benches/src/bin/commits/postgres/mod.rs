@@ -4,7 +4,7 @@
 //!
 //! - *grouped*: as the store does it. Everybody joins one room, then everybody a room of their own,
 //!   in turns, so that whatever else happens on the machine happens to both;
-//! - *classic*: a transaction a command on 32 connections, as [`classic`] describes.
+//! - *classic*: a transaction a command on 32 connections, as [`mod@classic`] describes.
 //!
 //! Either way a join leaves a participant, a seat, a room's counter and an event. A lone client
 //! does the same by itself. CPU time is that of this process and of all of the server's, so what
