@@ -1,4 +1,4 @@
-//! A way to the server that is cut when a transaction that writes is committed.
+//! A way to the server that is cut, or stalls, when a transaction that writes is committed.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 /// When the connection is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +20,13 @@ pub(crate) enum Cut {
     Meanwhile,
     /// The answer is lost, and nobody gets through any more.
     AfterAndForEver,
+    /// Not cut: the COMMIT is a while on its way.
+    StalledBefore,
+    /// Not cut: the answer is.
+    StalledAfter,
 }
+
+const STALL: Duration = Duration::from_millis(150);
 
 pub(crate) struct Proxy {
     port: u16,
@@ -77,6 +84,13 @@ impl Proxy {
     }
 }
 
+impl Cut {
+    /// Whether everything arrives, only later.
+    pub(crate) fn is_stall(self) -> bool {
+        matches!(self, Self::StalledBefore | Self::StalledAfter)
+    }
+}
+
 impl State {
     fn serve(&self, mut client: TcpStream) {
         if self.closed.load(Ordering::SeqCst) {
@@ -87,8 +101,9 @@ impl State {
         let _ = client.set_nodelay(true);
         let answers_lost = Arc::new(AtomicBool::new(false));
         let (from, to) = (server.try_clone().expect("a socket"), client.try_clone().expect("one"));
-        let lost = answers_lost.clone();
-        let answers = thread::spawn(move || carry_back(from, to, &lost));
+        let held = Arc::new(AtomicBool::new(false));
+        let (lost, late) = (answers_lost.clone(), held.clone());
+        let answers = thread::spawn(move || carry_back(from, to, &lost, &late));
 
         let mut chunk = vec![0; 1 << 16];
         let mut writes = false;
@@ -99,7 +114,13 @@ impl State {
             }
             writes |= contains(sent, b"READ WRITE");
             if contains(sent, b"COMMIT\0") {
-                if writes && self.is_cut() {
+                let is_cut = writes && self.is_cut();
+                match self.cut {
+                    Cut::StalledBefore if is_cut => thread::sleep(STALL),
+                    Cut::StalledAfter => held.store(is_cut, Ordering::SeqCst),
+                    _ => {}
+                }
+                if is_cut && !self.cut.is_stall() {
                     if self.cut != Cut::Before {
                         answers_lost.store(true, Ordering::SeqCst);
                         let _ = server.write_all(sent);
@@ -112,7 +133,7 @@ impl State {
                             let _ = client.shutdown(Shutdown::Both);
                             return;
                         }
-                        Cut::Before | Cut::Meanwhile => break,
+                        _ => break,
                     }
                 }
                 writes = false;
@@ -140,11 +161,14 @@ impl State {
     }
 }
 
-fn carry_back(mut server: UnixStream, mut client: TcpStream, lost: &AtomicBool) {
+fn carry_back(mut server: UnixStream, mut client: TcpStream, lost: &AtomicBool, late: &AtomicBool) {
     let mut chunk = vec![0; 1 << 16];
     while let Ok(n) = server.read(&mut chunk) {
         if n == 0 {
             break;
+        }
+        if late.swap(false, Ordering::SeqCst) {
+            thread::sleep(STALL);
         }
         if !lost.load(Ordering::SeqCst) && client.write_all(&chunk[..n]).is_err() {
             break;
