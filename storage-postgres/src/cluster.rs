@@ -218,6 +218,7 @@ impl Cluster {
                     let _ = fs::rename(directory.join("log"), directory.join("log.old"));
                     break;
                 }
+                // It has been started, and is asked until it answers.
                 sleep(Duration::from_millis(30));
             }
             if Instant::now() > deadline {
@@ -290,6 +291,11 @@ impl Drop for Cluster {
             let _ = fs::remove_dir_all(directory);
         }
     }
+}
+
+/// Says why a test has nothing to try, where the test runner does not hide it.
+pub fn not_run(why: &str) {
+    let _ = writeln!(std::io::stderr(), "not run: {why}");
 }
 
 fn end(mut watch: Child) {

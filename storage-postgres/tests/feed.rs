@@ -139,6 +139,7 @@ fn who_waited_for_another_comes_after_it() {
         let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                    AND application_name = 'parlor' AND wait_event_type = 'Lock'";
         while cluster.sql(&url, sql) != n.to_string() {
+            // The server tells who waits only to those who ask.
             thread::sleep(Duration::from_millis(5));
         }
     };

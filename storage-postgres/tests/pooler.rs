@@ -13,7 +13,7 @@ use parlor_core::engine::{Parlor, Settings};
 use parlor_core::events::Position;
 use parlor_core::rooms::{Create, Join, StageMode};
 use parlor_core::storage::{MemoryStore, Store as _};
-use parlor_storage_postgres::cluster::Cluster;
+use parlor_storage_postgres::cluster::{Cluster, not_run};
 use parlor_storage_postgres::{Options, PostgresStore};
 
 struct Pooler {
@@ -78,8 +78,9 @@ fn an_evening_behind_a_pooler_goes_as_without() {
     const PEOPLE: usize = 40;
     let cluster = Cluster::shared();
     let Some(pooler) = Pooler::start(cluster) else {
-        println!("skipped: PgBouncer is not installed (apt-get install -y pgbouncer)");
-        return;
+        return not_run(
+            "PgBouncer is missing (apt-get install -y pgbouncer), or the server is not ours",
+        );
     };
     let direct = cluster.empty_database();
     let options =
@@ -90,6 +91,7 @@ fn an_evening_behind_a_pooler_goes_as_without() {
                 Ok(store) => return Arc::new(store),
                 Err(error) => println!("not yet: {error}"),
             }
+            // It has been started, and says nothing when it listens.
             thread::sleep(Duration::from_millis(50));
         }
         panic!("the pooler does not answer");

@@ -32,9 +32,10 @@ pub struct Args {
     #[arg(long, default_value = "parlor.db")]
     database: String,
 
-    /// --database leads to a pooler in transaction mode, not to PostgreSQL itself.
+    /// Keep statements prepared, which is faster. Only if --database leads to PostgreSQL itself:
+    /// behind a pooler in transaction mode the wrong statements would be run.
     #[arg(long)]
-    pooled: bool,
+    prepared: bool,
 
     /// The same PostgreSQL database without a pooler in between, if --database has one: nodes then
     /// wake each other at once.
@@ -72,8 +73,7 @@ async fn open(args: &Args) -> anyhow::Result<(Parlor, String)> {
         "--node is missing: give each server on a PostgreSQL database a name of its own",
     )?;
     let listen_url = args.listen_database.clone();
-    let prepared = !args.pooled && listen_url.is_none();
-    let options = Options { listen_url, prepared, ..Options::new(&args.database) };
+    let options = Options { listen_url, prepared: args.prepared, ..Options::new(&args.database) };
     // The URL may have a password in it.
     let store = PostgresStore::connect_with(options).await.context("the PostgreSQL database")?;
     Ok((host::parlor(store), node))

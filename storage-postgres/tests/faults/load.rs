@@ -1,7 +1,6 @@
 //! People who sign up, each under a key of their own.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -17,7 +16,8 @@ use parlor_storage_postgres::cluster::Cluster;
 pub(crate) struct Load {
     pub(crate) store: Arc<PostgresStore>,
     parlor: Parlor,
-    done: AtomicUsize,
+    done: Mutex<usize>,
+    more: Condvar,
 }
 
 impl Load {
@@ -25,7 +25,7 @@ impl Load {
         let (store, clock) = (Arc::new(store), ManualClock::at(World::<MemoryStore>::BEGIN));
         let entropy = SeededEntropy::new(1);
         let parlor = Parlor::with_settings(store.clone(), clock, entropy, Settings::default());
-        Self { store, parlor, done: AtomicUsize::new(0) }
+        Self { store, parlor, done: Mutex::new(0), more: Condvar::new() }
     }
 
     /// Signs somebody up, or says why not.
@@ -46,18 +46,21 @@ impl Load {
         for _ in 0..1_000 {
             match self.once(n) {
                 Ok(()) => {
-                    self.done.fetch_add(1, Ordering::SeqCst);
-                    return;
+                    *self.done.lock().expect("nobody panics here") += 1;
+                    return self.more.notify_all();
                 }
                 Err(error) => assert!(!error.is_the_commands_own(), "command {n}: {error}"),
             }
+            // The server is away for a moment, and clients do not storm it.
             thread::sleep(Duration::from_millis(20));
         }
         panic!("command {n} is never done");
     }
 
-    pub(crate) fn done(&self) -> usize {
-        self.done.load(Ordering::SeqCst)
+    /// Returns once this many have been done.
+    pub(crate) fn wait_for(&self, commands: usize) {
+        let done = self.done.lock().expect("nobody panics here");
+        drop(self.more.wait_while(done, |done| *done < commands).expect("nobody panics here"));
     }
 
     pub(crate) fn all_at_once(&self, commands: usize) -> Vec<Result<(), StoreError>> {

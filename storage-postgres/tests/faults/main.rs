@@ -4,12 +4,11 @@
 mod load;
 mod proxy;
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use parlor_core::conformance::block_on;
-use parlor_storage_postgres::cluster::{Cluster, Durability};
+use parlor_storage_postgres::cluster::{Cluster, Durability, not_run};
 use parlor_storage_postgres::{Options, PostgresStore};
 
 use load::Load;
@@ -21,7 +20,7 @@ fn commands_succeed_though_commits_are_cut(cut: Cut) {
     const COMMANDS: usize = 45;
     let cluster = Cluster::shared();
     let url = cluster.database();
-    let Some(socket) = cluster.socket() else { return };
+    let Some(socket) = cluster.socket() else { return not_run("the server is not ours") };
     let proxy = Proxy::start(socket, cut);
     let through = proxy.url(&url);
     let load = Load::new(
@@ -66,7 +65,7 @@ fn a_commit_that_is_slow_on_its_way_there_or_back_is_waited_for() {
 fn a_commit_that_nobody_can_tell_of_is_said_to_be_unknown() {
     let cluster = Cluster::shared();
     let url = cluster.database();
-    let Some(socket) = cluster.socket() else { return };
+    let Some(socket) = cluster.socket() else { return not_run("the server is not ours") };
     let proxy = Proxy::start(socket, Cut::AfterAndForEver);
     let options = Options {
         doubt_max: Duration::from_millis(300),
@@ -95,24 +94,20 @@ fn backends_that_are_ended_take_no_command_along() {
     let cluster = Cluster::shared();
     let url = cluster.database();
     let store = block_on(PostgresStore::connect_with(cluster.options(&url))).unwrap();
-    let (load, done) = (&Load::new(store), &AtomicBool::new(false));
+    let load = &Load::new(store);
 
     thread::scope(|scope| {
         let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
                    WHERE datname = current_database() AND application_name = 'parlor'";
         scope.spawn(|| {
-            for pause in 1..=12 {
-                if !done.load(Ordering::SeqCst) {
-                    cluster.sql(&url, end);
-                    thread::sleep(Duration::from_millis(25 * pause));
-                }
+            for done in (0..THREADS * EACH).step_by(12) {
+                load.wait_for(done);
+                cluster.sql(&url, end);
             }
         });
         let each = |k| move || (0..EACH).for_each(|n| load.until_done(k * EACH + n));
         let clients: Vec<_> = (0..THREADS).map(|k| scope.spawn(each(k))).collect();
-        let ended: Vec<_> = clients.into_iter().map(thread::ScopedJoinHandle::join).collect();
-        done.store(true, Ordering::SeqCst);
-        assert!(ended.iter().all(Result::is_ok));
+        assert!(clients.into_iter().map(thread::ScopedJoinHandle::join).all(|it| it.is_ok()));
     });
 
     load.assert_all_there_once(cluster, &url, THREADS * EACH);
@@ -132,9 +127,7 @@ fn a_server_that_is_killed_under_load_loses_nothing_it_acknowledged() {
         let each = |k| move || (0..EACH).for_each(|n| load.until_done(k * EACH + n));
         let clients: Vec<_> = (0..THREADS).map(|k| scope.spawn(each(k))).collect();
         for kill in 1..=KILLS {
-            while load.done() < kill * THREADS * EACH / (KILLS + 1) {
-                thread::sleep(Duration::from_millis(2));
-            }
+            load.wait_for(kill * THREADS * EACH / (KILLS + 1));
             cluster.kill();
             cluster.restart().unwrap();
         }

@@ -26,6 +26,7 @@ pub(crate) enum Cut {
     StalledAfter,
 }
 
+/// How long what is stalled takes: the delay is what is tried, and nothing is measured by it.
 const STALL: Duration = Duration::from_millis(150);
 
 pub(crate) struct Proxy {
