@@ -1,7 +1,7 @@
 //! An [`Aggregate`] as SQL, and its groups from the answer.
 
 use parlor_core::record::{Corrupt, Kind, Value};
-use parlor_core::storage::{Aggregate, Bucket, Group, Measure, StoreError};
+use parlor_core::storage::{Aggregate, Answered, Bucket, Group, Measure, StoreError};
 use sqlx::postgres::PgRow;
 
 use crate::render::{Rendered, Scope};
@@ -48,40 +48,21 @@ fn number(bucket: Bucket) -> String {
 
 /// One group, whose columns come in the order in which [`render`] names them.
 pub(crate) fn group(aggregate: &Aggregate, row: &PgRow) -> Result<Group, StoreError> {
-    let kind = |name: &str| {
-        let column = aggregate.table.all_columns().find(|column| column.name == name);
-        column.expect("an aggregate names columns of its table").kind
-    };
     let mut at = 0..;
     let mut next = |kind: Kind| {
         let found = value::column(kind, row, at.next().unwrap_or_default());
         found.ok_or(StoreError::Corrupt(Corrupt { what: "group", why: "it is short".into() }))
     };
-    let mut key = Vec::new();
-    for column in &aggregate.by {
-        key.push(next(kind(column))?);
-    }
-    if let Some(bucket) = aggregate.bucket {
-        key.push(match next(Kind::Int)? {
-            Value::Int(number) => Value::Time(bucket.start(number)),
-            other => other,
-        });
-    }
-    let mut measures = Vec::new();
-    for measure in &aggregate.measures {
-        measures.push(match measure {
-            Measure::Rows | Measure::Count(_) | Measure::Distinct(_) => next(Kind::Int)?,
-            Measure::Min(column) | Measure::Max(column) => next(kind(column))?,
-            Measure::Sum(_) => match next(Kind::Text)? {
-                Value::Text(sum) => {
-                    let sum = sum.parse().map_err(|_| StoreError::Overflow(aggregate.name))?;
-                    Value::Int(sum)
-                }
-                _ => Value::Int(0),
-            },
-        });
-    }
-    Ok(Group { key, measures })
+    aggregate.group(|answered| match answered {
+        Answered::Of(kind) => next(kind),
+        Answered::Sum => match next(Kind::Text)? {
+            Value::Text(sum) => {
+                let sum = sum.parse().map_err(|_| StoreError::Overflow(aggregate.name))?;
+                Ok(Value::Int(sum))
+            }
+            _ => Ok(Value::Int(0)),
+        },
+    })
 }
 
 #[cfg(test)]

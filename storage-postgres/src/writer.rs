@@ -84,9 +84,6 @@ enum Stage {
     Committing(Uuid, Option<Position>),
 }
 
-/// How long a decision may take, on average of its batch.
-const DECISION_MAX: Duration = Duration::from_millis(1);
-
 impl Writer {
     pub(crate) fn new(
         database: Database,
@@ -197,7 +194,7 @@ impl Writer {
         let begin = Instant::now();
         let resolved = plan.resolve(&held);
         drop(held);
-        warn_if_slow(plan.len(), begin.elapsed());
+        plan.decided_in(begin.elapsed());
         if resolved.is_empty() {
             // What was decided without a change is true whatever becomes of the connection.
             let _ = db.run("ROLLBACK").await.inspect_err(|failure| {
@@ -284,17 +281,6 @@ fn is_doubtful(failure: &Failure) -> bool {
 /// Whoever asked may have gone away.
 fn answer(reply: Reply, verdict: Result<(), StoreError>) {
     let _ = reply.send(verdict);
-}
-
-/// Everybody waits for the decisions of a batch, and holds locks meanwhile.
-fn warn_if_slow(commands: usize, took: Duration) {
-    if took > DECISION_MAX * u32::try_from(commands).unwrap_or(u32::MAX) {
-        tracing::warn!(
-            commands,
-            ?took,
-            "decisions are slow: nothing belongs in them that computes"
-        );
-    }
 }
 
 fn abandon(plan: &mut Plan<Reply>, verdict: &StoreError) {

@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 
 use parlor_core::events::{Envelope, OUTBOX, Position};
 use parlor_core::record::{Kind, Value};
-use parlor_core::storage::{Aggregate, Group, Measure, Query, StoreError};
+use parlor_core::storage::{Aggregate, Answered, Group, Query, StoreError};
 use parlor_core::tables::Row;
 use rusqlite::{Connection, Error};
 use tokio::sync::oneshot;
@@ -156,36 +156,17 @@ pub(crate) fn aggregate(db: &Connection, aggregate: &Aggregate) -> Result<Vec<Gr
 
 /// One group, whose columns come in the order in which [`render_aggregate`] names them.
 fn group(aggregate: &Aggregate, row: &rusqlite::Row<'_>) -> Result<Group, ReadError> {
-    let kind = |name: &str| {
-        let column = aggregate.table.all_columns().find(|column| column.name == name);
-        column.expect("an aggregate names columns of its table").kind
-    };
     let mut at = 0..;
     let mut next = |kind: Kind| -> Result<Value, ReadError> {
         Ok(value::value(kind, row.get_ref(at.next().unwrap_or_default())?))
     };
-    let mut key = Vec::new();
-    for column in &aggregate.by {
-        key.push(next(kind(column))?);
-    }
-    if let Some(bucket) = aggregate.bucket {
-        key.push(match next(Kind::Int)? {
-            Value::Int(number) => Value::Time(bucket.start(number)),
-            other => other,
-        });
-    }
-    let mut measures = Vec::new();
-    for measure in &aggregate.measures {
-        measures.push(match measure {
-            Measure::Rows | Measure::Count(_) | Measure::Distinct(_) => next(Kind::Int)?,
-            Measure::Min(column) | Measure::Max(column) => next(kind(column))?,
-            Measure::Sum(_) => {
-                let sum = total(&next(Kind::Int)?, &next(Kind::Int)?);
-                Value::Int(sum.ok_or(ReadError::Overflow(aggregate.name))?)
-            }
-        });
-    }
-    Ok(Group { key, measures })
+    aggregate.group(|answered| match answered {
+        Answered::Of(kind) => next(kind),
+        Answered::Sum => {
+            let sum = total(&next(Kind::Int)?, &next(Kind::Int)?);
+            Ok(Value::Int(sum.ok_or(ReadError::Overflow(aggregate.name))?))
+        }
+    })
 }
 
 /// A sum of its halves; nothing adds up to 0. `None` when it does not fit.

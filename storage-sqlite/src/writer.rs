@@ -13,7 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use parlor_core::events::Position;
 use parlor_core::storage::{Plan, Resolved, Rollback, StoreError, Work};
@@ -50,9 +50,6 @@ impl Counters {
         }
     }
 }
-
-/// How long a decision may take, on average of its batch.
-const DECISION_MAX: Duration = Duration::from_millis(1);
 
 /// The thread's state.
 pub(crate) struct Writer {
@@ -209,7 +206,7 @@ impl Writer {
             let held = round.read(plan.locks())?;
             let begin = Instant::now();
             resolved = plan.resolve(&held);
-            warn_if_slow(plan.len(), begin.elapsed());
+            plan.decided_in(begin.elapsed());
             round.write(&resolved)
         });
         let error = match written {
@@ -259,17 +256,6 @@ impl Writer {
         let settled = plan.settled();
         self.counters.commands.fetch_add(settled.len() as u64, Ordering::Relaxed);
         settled.into_iter().for_each(|(reply, verdict)| answer(reply, verdict));
-    }
-}
-
-/// Everybody waits for the decisions of a batch.
-fn warn_if_slow(commands: usize, took: Duration) {
-    if took > DECISION_MAX * u32::try_from(commands).unwrap_or(u32::MAX) {
-        tracing::warn!(
-            commands,
-            ?took,
-            "decisions are slow: nothing belongs in them that computes"
-        );
     }
 }
 

@@ -90,6 +90,47 @@ impl Measure {
     }
 }
 
+/// What a store's answer to an aggregate has in one place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answered {
+    /// A value of this kind.
+    Of(Kind),
+    /// A sum, however the engine tells it.
+    Sum,
+}
+
+impl Aggregate {
+    /// One group from a store's answer, whose values `next` gives: those of the columns it is made
+    /// by, the number of its bucket, then its measures. A sum of nothing comes as 0.
+    ///
+    /// # Errors
+    /// Those of `next`.
+    pub fn group<E>(&self, mut next: impl FnMut(Answered) -> Result<Value, E>) -> Result<Group, E> {
+        let of = |name: &str| {
+            let column = self.table.all_columns().find(|column| column.name == name);
+            Answered::Of(column.expect("an aggregate names columns of its table").kind)
+        };
+        let (mut key, mut measures) = (Vec::new(), Vec::new());
+        for column in &self.by {
+            key.push(next(of(column))?);
+        }
+        if let Some(bucket) = self.bucket {
+            key.push(match next(Answered::Of(Kind::Int))? {
+                Value::Int(number) => Value::Time(bucket.start(number)),
+                other => other,
+            });
+        }
+        for measure in &self.measures {
+            measures.push(next(match measure {
+                Measure::Rows | Measure::Count(_) | Measure::Distinct(_) => Answered::Of(Kind::Int),
+                Measure::Min(column) | Measure::Max(column) => of(column),
+                Measure::Sum(_) => Answered::Sum,
+            })?);
+        }
+        Ok(Group { key, measures })
+    }
+}
+
 /// One group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {

@@ -26,13 +26,15 @@ mod work;
 
 #[cfg(feature = "conformance")]
 pub(crate) use aggregate::is_ranked;
-pub use aggregate::{Aggregate, Bucket, GROUPS_MAX, Group, MEASURES_MAX, Measure, Summary};
+pub use aggregate::{
+    Aggregate, Answered, Bucket, GROUPS_MAX, Group, MEASURES_MAX, Measure, Summary,
+};
 pub use draft::{Changeset, Draft, Missing, ROWS_PER_CHANGESET_MAX, Stop};
 #[cfg(feature = "conformance")]
 pub use fault::Fault;
 pub use held::{Held, Lock, Need};
 pub use memory::MemoryStore;
-pub use plan::{Locks, Plan, ROUNDS_MAX, Resolved, Rollback, Write};
+pub use plan::{DECISION_MAX, Locks, Plan, ROUNDS_MAX, Resolved, Rollback, Write};
 pub use query::{
     BadCursor, Col, Cursor, Filter, NamedQuery, PAGE_MAX, Page, Query, Select, VALUES_MAX,
     WORDS_MAX,

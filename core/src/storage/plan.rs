@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::by_key::{by_key, sorted};
 use super::{Changeset, Held, Lock, Missing, Need, Run, StoreError, Work};
@@ -11,6 +12,9 @@ pub const ROUNDS_MAX: u8 = 8;
 /// How often a work may lose an insert race in company before it is run alone, and how often
 /// alone before it fails.
 const RACES_MAX: u8 = 3;
+
+/// How long a decision may take, on average of its batch.
+pub const DECISION_MAX: Duration = Duration::from_millis(1);
 
 /// What to lock and read, each key once, in the order to do it.
 pub type Locks = Vec<(Key, Lock)>;
@@ -186,6 +190,20 @@ impl<T> Plan<T> {
         }
         resolved.deletes.reverse();
         resolved
+    }
+
+    /// Hears how long [`resolve`](Self::resolve) took, from a store that has a clock, and warns when
+    /// it was more than [`DECISION_MAX`] a work: everybody waits for the decisions of a batch, and
+    /// the locks of all are held meanwhile.
+    pub fn decided_in(&self, took: Duration) {
+        let works = self.jobs.iter().filter(|job| job.in_round).count();
+        if took > DECISION_MAX * u32::try_from(works).unwrap_or(u32::MAX) {
+            tracing::warn!(
+                works,
+                ?took,
+                "decisions are slow: nothing that computes belongs in them"
+            );
+        }
     }
 
     /// The works the round has finished, to be answered. To be called once its transaction is
