@@ -23,8 +23,8 @@ struct Visitor {
 }
 
 impl Visitor {
-    fn new(url: &str) -> Self {
-        let mut psql = Command::new("psql");
+    fn new(cluster: &Cluster, url: &str) -> Self {
+        let mut psql = Command::new(cluster.program("psql").unwrap_or("psql".into()));
         psql.args(["-X", "-q", "-A", "-t", "-d", url]);
         let mut child =
             psql.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("psql is there");
@@ -112,7 +112,7 @@ fn a_reader_waits_for_a_slow_transaction_and_skips_nothing() {
     let first = told(&store, Position::START);
     let after = first[0].0;
 
-    let mut slow = Visitor::new(&url);
+    let mut slow = Visitor::new(&cluster, &url);
     slow.does(LATE);
     (2..5).for_each(|n| block_on(store.submit(tell(n, &["a"]))).expect("it is told"));
     assert!(told(&store, after).is_empty(), "they come after what is not there yet");
@@ -133,7 +133,7 @@ fn who_waited_for_another_comes_after_it() {
     block_on(early.submit(tell(1, &["a", "b"]))).expect("it is told");
     let after = told(early, Position::START)[0].0;
 
-    let mut visitor = Visitor::new(&url);
+    let mut visitor = Visitor::new(&cluster, &url);
     visitor.does("BEGIN; SELECT FROM feed_cursor WHERE consumer = 'b' FOR UPDATE");
     let waiting = |n: usize| {
         let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
