@@ -16,7 +16,7 @@ use parlor_core::engine::{Error, Parlor, Settings};
 use parlor_core::events::{Actor, Envelope, Position};
 use parlor_core::media::{
     Bridge, CloseReason, Connect, ConnectError, LegId, MediaBackend, MediaError, MediaEvent,
-    Refused, Rights, SdpAnswer, SdpOffer,
+    Refused, Rights, SdpAnswer, SdpOffer, Setup,
 };
 use parlor_core::rooms::{
     Close, ConnectionState, Kick, Mute, Participant, ParticipantId, Refusal, RoomId, RoomLease,
@@ -138,7 +138,8 @@ impl Evening {
     }
 
     fn up(&self, leg: LegId) -> MediaEvent {
-        MediaEvent::Connected { leg, room: self.room, participant: self.stay, n: 1 }
+        let setup = Setup::default();
+        MediaEvent::Connected { leg, room: self.room, participant: self.stay, n: 1, setup }
     }
 
     fn guest_row(&self) -> Participant {
@@ -146,8 +147,8 @@ impl Evening {
     }
 }
 
-const HEARD: Rights = Rights { send_microphone: true, hear: true };
-const SILENT: Rights = Rights { send_microphone: false, hear: true };
+const HEARD: Rights = Rights { send_microphone: true, hear: true, pinned: false };
+const SILENT: Rights = Rights { send_microphone: false, hear: true, pinned: false };
 
 #[test]
 fn a_mute_reaches_the_leg_and_a_kick_ends_it() {

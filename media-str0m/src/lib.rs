@@ -21,7 +21,7 @@
 //!         leg: LegId(Uuid::from_u128(1)),
 //!         room: RoomId(Uuid::from_u128(2)),
 //!         participant: ParticipantId(Uuid::from_u128(3)),
-//!         rights: Rights { send_microphone: true, hear: true },
+//!         rights: Rights { send_microphone: true, hear: true, pinned: false },
 //!         offer: SdpOffer(offer_of_the_client),
 //!     })
 //!     .await?;

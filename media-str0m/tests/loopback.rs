@@ -17,7 +17,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-const ALL: Rights = Rights { send_microphone: true, hear: true };
+const ALL: Rights = Rights { send_microphone: true, hear: true, pinned: false };
 
 /// Nothing takes this long unless it never happens.
 const LONG: Duration = Duration::from_secs(20);
@@ -147,7 +147,10 @@ async fn a_call_over_real_sockets() {
     .await;
 
     // A server mute holds, and gives way again.
-    media.set_rights(one.leg, Rights { send_microphone: false, hear: true }).await.unwrap();
+    media
+        .set_rights(one.leg, Rights { send_microphone: false, hear: true, pinned: false })
+        .await
+        .unwrap();
     two.hear_silence().await;
     media.set_rights(one.leg, ALL).await.unwrap();
     two.hear(1).await;

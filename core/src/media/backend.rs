@@ -1,7 +1,9 @@
+use std::time::Duration;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{LegId, Rights};
+use super::{LegId, LegSample, Quality, Rights};
 use crate::rooms::{ParticipantId, RoomId};
 
 /// An SDP offer as the client sent it; the engine bounds it before it parses it (RFC 8866).
@@ -71,6 +73,19 @@ pub enum MediaEvent {
         participant: ParticipantId,
         /// How often the leg has come up, from 1.
         n: u32,
+        /// How long it took to come up for the first time.
+        setup: Setup,
+    },
+    /// The first packet of sound has gone to or come from the client. Told once a leg.
+    MediaStarted {
+        /// The leg.
+        leg: LegId,
+        /// Its room.
+        room: RoomId,
+        /// Its participant.
+        participant: ParticipantId,
+        /// Since the leg was first up.
+        after: Duration,
     },
     /// Nothing has come from the client for a while; it may come back.
     Lost {
@@ -100,7 +115,43 @@ pub enum MediaEvent {
         room: RoomId,
         /// Those who speak now, loudest first.
         participants: Vec<ParticipantId>,
+        /// Who has the word: it passes on only to someone who is clearly louder for a while, and
+        /// stays with the last one through a silence.
+        dominant: Option<ParticipantId>,
+        /// Those who were dominant, the latest first, the present one among them.
+        recent: Vec<ParticipantId>,
     },
+    /// How the transports of a room have done since they were told of last; every 10 s, in pages
+    /// of at most [`SAMPLES_MAX`].
+    Sampled {
+        /// The room.
+        room: RoomId,
+        /// A leg each.
+        samples: Vec<LegSample>,
+    },
+    /// A leg has become better or worse. Live: it never takes the write path.
+    QualityChanged {
+        /// The leg.
+        leg: LegId,
+        /// Its room.
+        room: RoomId,
+        /// Its participant.
+        participant: ParticipantId,
+        /// What it is now.
+        quality: Quality,
+    },
+}
+
+/// How many legs one [`MediaEvent::Sampled`] tells of at the most.
+pub const SAMPLES_MAX: usize = 250;
+
+/// How long the steps of a leg's setup took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setup {
+    /// From the answer to the offer until ICE had a path (RFC 8445).
+    pub ice: Duration,
+    /// From there until DTLS was through (RFC 5764).
+    pub dtls: Duration,
 }
 
 /// Why a leg ended.

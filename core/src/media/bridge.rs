@@ -457,7 +457,7 @@ enum What {
 impl Report {
     fn of(event: &MediaEvent, epoch: impl Fn(RoomId) -> i64) -> Option<Self> {
         let (participant, leg, what, key, command) = match *event {
-            MediaEvent::Connected { leg, room, participant, n } => {
+            MediaEvent::Connected { leg, room, participant, n, .. } => {
                 let lease_epoch = epoch(room);
                 let command = LegConnected { room, participant, leg, lease_epoch }.into();
                 (participant, leg, What::Connected, format!("leg:{leg}:up:{n}"), command)
@@ -472,7 +472,10 @@ impl Report {
                 let command = LegClosed { room, participant, leg, lease_epoch }.into();
                 (participant, leg, What::Closed, format!("leg:{leg}:closed"), command)
             }
-            MediaEvent::Speaking { .. } => return None,
+            MediaEvent::MediaStarted { .. }
+            | MediaEvent::Speaking { .. }
+            | MediaEvent::Sampled { .. }
+            | MediaEvent::QualityChanged { .. } => return None,
         };
         let key = IdempotencyKey::new(key).expect("a leg's id and a number are a short key");
         Some(Self { participant, leg, what, key, command })

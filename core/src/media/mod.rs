@@ -8,12 +8,15 @@
 
 mod backend;
 mod bridge;
+mod quality;
 mod rights;
 
 pub use backend::{
-    CloseReason, Connect, MediaBackend, MediaError, MediaEvent, Refused, SdpAnswer, SdpOffer,
+    CloseReason, Connect, MediaBackend, MediaError, MediaEvent, Refused, SAMPLES_MAX, SdpAnswer,
+    SdpOffer, Setup,
 };
 pub use bridge::{Bridge, ConnectError};
+pub use quality::{LegSample, Quality};
 pub use rights::Rights;
 
 crate::ids! {

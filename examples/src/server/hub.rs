@@ -97,7 +97,7 @@ impl Hub {
 
     /// Passes on what is live and in no feed.
     pub(super) fn live(&self, event: &MediaEvent) {
-        if let MediaEvent::Speaking { room, participants } = event {
+        if let MediaEvent::Speaking { room, participants, .. } = event {
             let text = json!({ "speaking": { "room": room, "participants": participants } });
             self.send(Place::Room(*room), || Frame { text: text.to_string().into(), left: None });
         }

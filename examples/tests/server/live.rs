@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::harness::{Asked, Harness, assert_problem};
 use axum::http::StatusCode;
 use futures_util::{SinkExt as _, StreamExt as _};
-use parlor_core::media::{MediaEvent, Rights};
+use parlor_core::media::{MediaEvent, Rights, Setup};
 use parlor_media_str0m::client::{Client, ClientConfig};
 use parlor_media_str0m::{Config, Str0mBackend};
 use serde_json::{Value, json};
@@ -142,17 +142,18 @@ async fn rights_follow_the_microphone_and_end_with_the_stay() {
         room: room.parse().unwrap(),
         participant: stay.as_str().unwrap().parse().unwrap(),
         n: 1,
+        setup: Setup::default(),
     };
     server.media.report(connected.clone());
     server.media.report(connected);
     server.command(&ada, "rooms.mute", about_bob.clone()).await;
-    let muted = Rights { send_microphone: false, hear: true };
+    let muted = Rights { send_microphone: false, hear: true, pinned: false };
     asked(&server, &Asked::Rights(leg, muted)).await;
     server.command(&ada, "rooms.kick", about_bob).await;
     asked(&server, &Asked::Disconnect(leg)).await;
 
     let all = server.media.asked.lock().unwrap().clone();
-    let heard = Rights { send_microphone: true, hear: true };
+    let heard = Rights { send_microphone: true, hear: true, pinned: false };
     let connects = |it: &&Asked| matches!(it, Asked::Connect(connect) if connect.rights == heard);
     assert_eq!(all.iter().filter(connects).count(), 1);
 }

@@ -88,7 +88,8 @@ mod tests {
     async fn a_full_queue_drops_all_but_ends() {
         let (leg, room) = (LegId(Uuid::nil()), RoomId(Uuid::nil()));
         let participant = ParticipantId(Uuid::nil());
-        let speaking = || MediaEvent::Speaking { room, participants: vec![] };
+        let speaking =
+            || MediaEvent::Speaking { room, participants: vec![], dominant: None, recent: vec![] };
         let reason = CloseReason::Disconnected;
         let closed = || MediaEvent::Closed { leg, room, participant, reason };
         let queue = EventQueue::new(2);

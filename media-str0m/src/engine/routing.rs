@@ -123,7 +123,12 @@ impl Shard {
         let (news, again) = room.speaking.news(now);
         self.deadlines.set(&mut room.scheduled, again, Due::Room(room_id));
         if let Some(participants) = news {
-            self.events.push_back(MediaEvent::Speaking { room: room_id, participants });
+            self.events.push_back(MediaEvent::Speaking {
+                room: room_id,
+                participants,
+                dominant: None,
+                recent: Vec::new(),
+            });
         }
     }
 }

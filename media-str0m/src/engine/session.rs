@@ -3,7 +3,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use parlor_core::media::{Connect, LegId, Refused, Rights, SdpAnswer};
+use parlor_core::media::{Connect, LegId, Refused, Rights, SdpAnswer, Setup};
 use parlor_core::rooms::{ParticipantId, RoomId};
 use str0m::change::SdpOffer;
 use str0m::media::{Direction, MediaKind, Mid};
@@ -72,6 +72,9 @@ pub(super) struct Session {
     accepted: String,
     mids: Vec<Mid>,
     channels: u32,
+    asked: Instant,
+    path_at: Option<Instant>,
+    setup: Option<Setup>,
 }
 
 /// Why a session cannot go on.
@@ -139,6 +142,9 @@ impl Session {
             accepted: String::new(),
             mids: Vec::new(),
             channels: 0,
+            asked: now,
+            path_at: None,
+            setup: None,
         }
     }
 
@@ -160,7 +166,7 @@ impl Session {
             Ok(answer) => answer?,
             Err(_) => return Err(unusable("it does not parse")),
         };
-        let drained = self.advance(now).and_then(|()| self.drain(batch, &mut Seen::default()));
+        let drained = self.advance(now).and_then(|()| self.drain(now, batch, &mut Seen::default()));
         drained.map_err(|_| unusable("no session comes of it"))?;
         self.mids.clone_from(&offer.mids);
         let mic = self.mic;
@@ -203,6 +209,15 @@ impl Session {
         self.rtc.is_connected()
     }
 
+    /// How long it took to come up for the first time, now that it is up.
+    pub(super) fn setup(&mut self, now: Instant) -> Setup {
+        let (asked, path_at) = (self.asked, self.path_at.unwrap_or(now));
+        *self.setup.get_or_insert_with(|| Setup {
+            ice: path_at.saturating_duration_since(asked),
+            dtls: now.saturating_duration_since(path_at),
+        })
+    }
+
     pub(super) fn receive(&mut self, datagram: Datagram<'_>, now: Instant) -> Result<(), Fault> {
         self.guarded(|rtc| {
             let Datagram { source, destination, bytes } = datagram;
@@ -220,7 +235,12 @@ impl Session {
     }
 
     /// Takes out all that str0m has, as it demands after every input.
-    pub(super) fn drain(&mut self, batch: &mut Batch, seen: &mut Seen) -> Result<(), Fault> {
+    pub(super) fn drain(
+        &mut self,
+        now: Instant,
+        batch: &mut Batch,
+        seen: &mut Seen,
+    ) -> Result<(), Fault> {
         for _ in 0..OUTPUTS_MAX {
             match self.guarded(Rtc::poll_output)?.map_err(Fault::Rtc)? {
                 Output::Timeout(at) => {
@@ -234,6 +254,11 @@ impl Session {
                 }),
                 Output::Event(Event::RtpPacket(packet)) => seen.packets.push(packet),
                 Output::Event(Event::Closed) => seen.closed = true,
+                Output::Event(Event::IceConnectionStateChange(state))
+                    if !state.is_disconnected() =>
+                {
+                    self.path_at = self.path_at.or(Some(now));
+                }
                 Output::Event(Event::ChannelOpen(..)) => {
                     self.channels += 1;
                     if self.channels > CHANNELS_MAX {
@@ -350,7 +375,7 @@ impl Session {
             .guarded(Rtc::close)
             .and_then(|closed| closed.map_err(Fault::Rtc))
             .and_then(|()| self.advance(now))
-            .and_then(|()| self.drain(batch, &mut Seen::default()));
+            .and_then(|()| self.drain(now, batch, &mut Seen::default()));
         if let Err(fault) = said {
             tracing::debug!(leg = %self.leg, %fault, "a leg ends without a goodbye");
         }

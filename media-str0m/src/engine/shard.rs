@@ -299,7 +299,7 @@ impl Shard {
         let now = self.now;
         let Some(session) = self.table.get_mut(key) else { return };
         let mut seen = mem::take(&mut self.seen);
-        let done = act(session, now).and_then(|()| session.drain(&mut self.batch, &mut seen));
+        let done = act(session, now).and_then(|()| session.drain(now, &mut self.batch, &mut seen));
         if let Err(fault) = done {
             return self.fail(key, &fault);
         }

@@ -190,8 +190,8 @@ impl Shard {
         session.heard = now;
         session.ups += 1;
         let (leg, room) = (session.leg, session.room);
-        let (participant, n) = (session.participant, session.ups);
-        self.events.push_back(MediaEvent::Connected { leg, room, participant, n });
+        let (participant, n, setup) = (session.participant, session.ups, session.setup(now));
+        self.events.push_back(MediaEvent::Connected { leg, room, participant, n, setup });
     }
 
     /// Nothing has come from a leg for a while: nobody hears it, and it is sent nothing.
@@ -239,7 +239,12 @@ impl Shard {
         self.deadlines.set(&mut room.scheduled, None, Due::Room(room_id));
         if room.speaking.end() {
             let participants = Vec::new();
-            self.events.push_back(MediaEvent::Speaking { room: room_id, participants });
+            self.events.push_back(MediaEvent::Speaking {
+                room: room_id,
+                participants,
+                dominant: None,
+                recent: Vec::new(),
+            });
         }
     }
 

@@ -133,7 +133,7 @@ fn a_muted_microphone_leaks_nothing_and_ends_in_silence() {
     world.peers[1].take();
     world.peers[2].take();
     let before = world.stats();
-    world.set_rights(0, Rights { send_microphone: false, hear: true });
+    world.set_rights(0, Rights { send_microphone: false, hear: true, pinned: false });
     world.speak(&[(0, -20)], 3_000);
     for at in [1, 2] {
         let heard = world.peers[at].take();
@@ -152,7 +152,7 @@ fn a_muted_microphone_leaks_nothing_and_ends_in_silence() {
 #[test]
 fn a_mute_outlasts_a_reconnection() {
     let mut world = World::room_of(2);
-    let muted = Rights { send_microphone: false, hear: true };
+    let muted = Rights { send_microphone: false, hear: true, pinned: false };
     world.set_rights(0, muted);
     let again = world.add(room(1), participant(1), muted);
     world.settle();
@@ -164,7 +164,7 @@ fn a_mute_outlasts_a_reconnection() {
 fn rights_flip_back_without_a_seam() {
     let mut world = World::room_of(2);
     world.speak(&[(0, -20)], 20);
-    world.set_rights(0, Rights { send_microphone: false, hear: true });
+    world.set_rights(0, Rights { send_microphone: false, hear: true, pinned: false });
     world.speak(&[(0, -20)], 20);
     world.set_rights(0, ALL);
     world.speak(&[(0, -20)], 20);
@@ -181,14 +181,18 @@ fn rights_flip_back_without_a_seam() {
 fn who_may_not_hear_is_sent_nothing() {
     let mut world = World::new();
     world.add(room(1), participant(1), ALL);
-    world.add(room(1), participant(2), Rights { send_microphone: true, hear: false });
+    world.add(
+        room(1),
+        participant(2),
+        Rights { send_microphone: true, hear: false, pinned: false },
+    );
     world.settle();
     world.speak(&[(0, -20)], 10);
     assert_eq!(world.peers[1].take(), []);
     world.set_rights(1, ALL);
     world.speak(&[(0, -20)], 10);
     assert_eq!(world.peers[1].take().len(), 10);
-    world.set_rights(1, Rights { send_microphone: true, hear: false });
+    world.set_rights(1, Rights { send_microphone: true, hear: false, pinned: false });
     world.speak(&[(0, -20)], 10);
     assert!(world.peers[1].take().iter().all(|packet| said(packet).is_none()));
 }
@@ -217,7 +221,7 @@ fn fewer_slots_carry_the_loudest() {
     let listener = world.add_with(
         room(1),
         participant(4),
-        Rights { send_microphone: false, hear: true },
+        Rights { send_microphone: false, hear: true, pinned: false },
         |config| {
             (config.slots, config.microphone) = (1, false);
         },
@@ -254,7 +258,7 @@ fn who_speaks_is_told_on_change_and_not_too_often() {
         .events
         .iter()
         .filter_map(|event| match event {
-            MediaEvent::Speaking { room: r, participants } if *r == room(1) => {
+            MediaEvent::Speaking { room: r, participants, .. } if *r == room(1) => {
                 Some(participants.clone())
             }
             _ => None,

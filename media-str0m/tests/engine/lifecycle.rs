@@ -73,9 +73,14 @@ fn a_lost_leg_is_given_up_after_half_a_minute() {
 #[test]
 fn a_quiet_listener_stays_connected() {
     let mut world = World::new();
-    world.add_with(room(1), participant(1), Rights { send_microphone: false, hear: true }, |c| {
-        c.microphone = false;
-    });
+    world.add_with(
+        room(1),
+        participant(1),
+        Rights { send_microphone: false, hear: true, pinned: false },
+        |c| {
+            c.microphone = false;
+        },
+    );
     world.settle();
     world.run(ms(120_000));
     assert_eq!(world.story(world.peers[0].leg), ["connected 1"]);

@@ -69,8 +69,11 @@ impl Crowd {
     }
 
     fn change_rights(&mut self, at: usize) {
-        let rights =
-            Rights { send_microphone: self.dice.below(2) == 0, hear: self.dice.below(2) == 0 };
+        let rights = Rights {
+            send_microphone: self.dice.below(2) == 0,
+            hear: self.dice.below(2) == 0,
+            pinned: self.dice.below(2) == 0,
+        };
         self.rights[at] = rights;
         self.world.set_rights(at, rights);
         for peer in &mut self.world.peers {

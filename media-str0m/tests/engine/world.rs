@@ -15,7 +15,7 @@ use parlor_media_str0m::engine::{
 };
 
 /// Everything a participant may do.
-pub(crate) const ALL: Rights = Rights { send_microphone: true, hear: true };
+pub(crate) const ALL: Rights = Rights { send_microphone: true, hear: true, pinned: false };
 
 pub(crate) fn leg(n: u128) -> LegId {
     LegId(Uuid::from_u128(n))
