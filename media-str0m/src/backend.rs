@@ -1,6 +1,6 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
 use parlor_core::media::{
@@ -108,6 +108,8 @@ impl Str0mBackend {
             setup_timeout: config.setup_timeout,
             silence_timeout: config.silence_timeout,
             lost_timeout: config.lost_timeout,
+            wall_clock: SystemTime::now(),
+            ..ShardConfig::default()
         };
         let shard = Shard::new(shard, Instant::now())?;
         let driver_config = DriverConfig { events_max: config.events_max };

@@ -1,4 +1,7 @@
 use std::net::SocketAddr;
+use std::time::Instant;
+
+use super::listener::Route;
 
 /// One UDP datagram and its two ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +20,16 @@ pub struct Datagram<'a> {
 pub struct Batch {
     bytes: Vec<u8>,
     segments: Vec<Segment>,
+    forwarded: Vec<Forwarded>,
+}
+
+/// Copies of a microphone packet among the datagrams of a [`Batch`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forwarded {
+    /// When the packet came in.
+    pub arrived: Instant,
+    /// How many copies there are.
+    pub copies: u32,
 }
 
 /// A datagram inside a [`Batch`].
@@ -58,6 +71,12 @@ impl Batch {
         &self.segments
     }
 
+    /// Which packets it passes on, to tell how long that took.
+    #[must_use]
+    pub fn forwarded(&self) -> &[Forwarded] {
+        &self.forwarded
+    }
+
     /// How many datagrams there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -80,6 +99,34 @@ impl Batch {
         self.bytes.extend_from_slice(datagram.bytes);
     }
 
+    /// Adds a datagram that is written straight into the arena; nothing, if that fails. Gives its
+    /// length.
+    pub(super) fn write<E>(
+        &mut self,
+        route: Route,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<usize, E> {
+        let offset = self.bytes.len();
+        if let Err(error) = write(&mut self.bytes) {
+            self.bytes.truncate(offset);
+            return Err(error);
+        }
+        let len = self.bytes.len() - offset;
+        let Route { source, destination } = route;
+        self.segments.push(Segment { source, destination, offset, len });
+        Ok(len)
+    }
+
+    /// Forgets what was left half written.
+    pub(super) fn mend(&mut self) {
+        let end = self.segments.last().map_or(0, |last| last.offset + last.len);
+        self.bytes.truncate(end);
+    }
+
+    pub(super) fn note(&mut self, forwarded: Forwarded) {
+        self.forwarded.push(forwarded);
+    }
+
     pub(super) fn is_full(&self) -> bool {
         self.segments.len() >= Self::SEGMENTS_MAX
     }
@@ -87,5 +134,6 @@ impl Batch {
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
         self.segments.clear();
+        self.forwarded.clear();
     }
 }

@@ -1,5 +1,10 @@
+use std::fmt;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
+
+use str0m::crypto::dtls::DtlsCert;
+
+use super::ConfigError;
 
 /// How a [`Shard`](super::Shard) is set up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +27,45 @@ pub struct ShardConfig {
     pub silence_timeout: Duration,
     /// How long a lost leg may take to come back.
     pub lost_timeout: Duration,
+    /// Whether the engine seals the packets of listeners itself, where AES-GCM is negotiated
+    /// (RFC 7714), instead of having str0m write them.
+    pub fast_lane: bool,
+    /// The certificate it shows in DTLS; it makes one of its own if there is none. A process with
+    /// several shards gives them all the same.
+    pub certificate: Option<Certificate>,
+    /// The wall clock at the instant the shard is made, for sender reports (RFC 3550 §6.4.1).
+    pub wall_clock: SystemTime,
+}
+
+/// A DTLS certificate and its key.
+#[derive(Clone)]
+pub struct Certificate(pub(super) DtlsCert);
+
+impl Certificate {
+    /// Makes one that is good for nothing but this: self-signed, and known to clients by its
+    /// fingerprint (RFC 8122).
+    ///
+    /// # Errors
+    /// [`ConfigError::Certificate`] when the crypto library gives none.
+    pub fn generate() -> Result<Self, ConfigError> {
+        let crypto = str0m::crypto::from_feature_flags();
+        let made = crypto.dtls_provider.generate_certificate();
+        made.map(Self).ok_or(ConfigError::Certificate)
+    }
+}
+
+impl PartialEq for Certificate {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.certificate == other.0.certificate
+    }
+}
+
+impl Eq for Certificate {}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Certificate(..)")
+    }
 }
 
 /// A public address in front of a local one.
@@ -42,6 +86,9 @@ impl Default for ShardConfig {
             setup_timeout: Duration::from_secs(15),
             silence_timeout: Duration::from_secs(5),
             lost_timeout: Duration::from_secs(30),
+            fast_lane: true,
+            certificate: None,
+            wall_clock: SystemTime::UNIX_EPOCH,
         }
     }
 }

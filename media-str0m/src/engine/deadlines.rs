@@ -9,11 +9,16 @@ use super::session::Key;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Due {
     Session(Key),
+    /// Who speaks is to be told.
     Room(RoomId),
+    /// What waits for the room's listeners is to be passed on.
+    Serve(RoomId),
+    /// How the legs have done is to be told.
+    Sample(RoomId),
 }
 
-/// When to wake whom, so that a tick touches only what is due. Everyone has one deadline at
-/// most; its owner remembers it, to move it.
+/// When to wake whom, so that a tick touches only what is due. Everyone has one deadline of a kind
+/// at most; its owner remembers it, to move it.
 #[derive(Debug, Default)]
 pub(super) struct Deadlines {
     queue: BTreeSet<(Instant, Due)>,

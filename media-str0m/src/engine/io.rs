@@ -53,6 +53,12 @@ pub enum Command {
         /// The leg.
         leg: LegId,
     },
+    /// Makes a leg panic when it is next sent a packet, to prove that only it falls.
+    #[doc(hidden)]
+    PoisonLane {
+        /// The leg.
+        leg: LegId,
+    },
 }
 
 /// How a command went.

@@ -6,14 +6,20 @@ use std::time::{Duration, Instant};
 use parlor_core::media::{Connect, LegId, Refused, Rights, SdpAnswer, Setup};
 use parlor_core::rooms::{ParticipantId, RoomId};
 use str0m::change::SdpOffer;
-use str0m::media::{Direction, MediaKind, Mid};
-use str0m::net::{Protocol, Receive};
-use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite, Ssrc};
+use str0m::media::{Direction, MediaKind, Mid, Pt};
+use str0m::net::{Protocol, Receive, Transmit};
+use str0m::rtp::rtcp::Rtcp;
+use str0m::rtp::{Extension, ExtensionValues, RawPacket, RtpPacket, RtpWrite, Ssrc};
 use str0m::{Event, Input, Output, Rtc, RtcError};
 
+use super::gate::Gate;
 use super::guard::SsrcGuard;
+use super::keys::KeyTap;
+use super::listener::{LaneStream, Route};
+use super::meter::Meter;
 use super::offer::{Offer, unusable};
-use super::slot::{Origin, SILENCE, Slot, Stamp};
+use super::rate::Rate;
+use super::slot::Stamp;
 use super::stage::{LOUDEST, Loudness};
 use super::{Batch, Datagram, ShardConfig};
 
@@ -54,9 +60,25 @@ pub(super) struct Session {
     pub(super) heard: Instant,
     /// Addresses that have proved to know our ICE password, and when they last did.
     pub(super) sources: Vec<(SocketAddr, Instant)>,
+    /// Where its listener is in the room.
+    pub(super) place: usize,
     pub(super) mic: Option<Mid>,
-    pub(super) slots: Vec<Slot>,
+    /// The m-lines it hears through, and what it takes there.
+    pub(super) outgoing: Vec<(Mid, Pt)>,
+    /// The streams of those that the engine seals itself; str0m has none of them.
+    pub(super) taken: Vec<(Mid, Ssrc)>,
+    /// Where str0m sends what is not ICE.
+    pub(super) route: Option<Route>,
+    pub(super) tap: KeyTap,
     pub(super) guard: SsrcGuard,
+    pub(super) gate: Gate,
+    pub(super) rate: Rate,
+    pub(super) meter: Meter,
+    /// Bytes of Opus that str0m has been given to write.
+    pub(super) bytes_written: u64,
+    /// When it was first up, and whether its first sound has been told of.
+    pub(super) up_at: Option<Instant>,
+    pub(super) is_media_told: bool,
     pub(super) loudness: Loudness,
     /// When it is to be woken.
     pub(super) scheduled: Option<Instant>,
@@ -71,10 +93,12 @@ pub(super) struct Session {
     rtc_wants: Instant,
     accepted: String,
     mids: Vec<Mid>,
+    cnames: Vec<(u32, Box<str>)>,
     channels: u32,
     asked: Instant,
     path_at: Option<Instant>,
     setup: Option<Setup>,
+    is_probing: bool,
 }
 
 /// Why a session cannot go on.
@@ -84,6 +108,8 @@ pub(super) enum Fault {
     Panicked,
     #[error("its session cannot go on: {0}")]
     Rtc(RtcError),
+    #[error("its packets cannot be sealed any more")]
+    Unsealed,
     #[error("{0}")]
     Misbehaved(&'static str),
 }
@@ -92,31 +118,18 @@ pub(super) enum Fault {
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     pub(super) packets: Vec<RtpPacket>,
+    /// Streams the client has reported on.
+    pub(super) reported: Vec<u32>,
     pub(super) closed: bool,
 }
 
-/// A microphone packet on its way to the listeners. The payload is shared, never copied.
-#[derive(Debug)]
-pub(super) struct Voice {
-    pub(super) origin: Origin,
-    pub(super) score: i32,
-    pub(super) seq: u64,
-    pub(super) time: u32,
-    pub(super) level: Option<i8>,
-    pub(super) voice: Option<bool>,
-    pub(super) payload: Arc<[u8]>,
-}
-
-/// What became of a packet at a listener.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Forwarded {
-    Written,
-    TooLate,
-    NoSlot,
-}
-
 impl Session {
-    pub(super) fn new(request: &Connect, rtc: Rtc, now: Instant, config: &ShardConfig) -> Self {
+    pub(super) fn new(
+        request: &Connect,
+        (rtc, tap): (Rtc, KeyTap),
+        now: Instant,
+        config: &ShardConfig,
+    ) -> Self {
         Self {
             leg: request.leg,
             room: request.room,
@@ -126,9 +139,19 @@ impl Session {
             ups: 0,
             heard: now,
             sources: Vec::new(),
+            place: usize::MAX,
             mic: None,
-            slots: Vec::new(),
+            outgoing: Vec::new(),
+            taken: Vec::new(),
+            route: None,
+            tap,
             guard: SsrcGuard::default(),
+            gate: Gate::default(),
+            rate: Rate::new(now),
+            meter: Meter::new(now),
+            bytes_written: 0,
+            up_at: None,
+            is_media_told: false,
             loudness: Loudness::default(),
             scheduled: None,
             dirty: false,
@@ -141,10 +164,12 @@ impl Session {
             rtc_wants: now,
             accepted: String::new(),
             mids: Vec::new(),
+            cnames: Vec::new(),
             channels: 0,
             asked: now,
             path_at: None,
             setup: None,
+            is_probing: false,
         }
     }
 
@@ -156,8 +181,15 @@ impl Session {
         now: Instant,
         batch: &mut Batch,
     ) -> Result<SdpAnswer, Refused> {
+        self.mids.clone_from(&offer.mids);
         let sdp = offer.sdp.as_str();
+        let streams = self.taken.clone();
         let taken = self.guarded(|rtc| {
+            // For as long as it makes its answer, str0m has to know of the streams.
+            let mut api = rtc.direct_api();
+            for (mid, ssrc) in &streams {
+                api.declare_stream_tx(*ssrc, None, *mid, None);
+            }
             let offer = SdpOffer::from_sdp_string(sdp)
                 .map_err(|error| unusable(format!("it does not parse: {error}")))?;
             rtc.sdp_api().accept_offer(offer).map_err(|error| unusable(error.to_string()))
@@ -166,9 +198,11 @@ impl Session {
             Ok(answer) => answer?,
             Err(_) => return Err(unusable("it does not parse")),
         };
+        if !streams.is_empty() {
+            self.take_streams().map_err(|_| unusable("no session comes of it"))?;
+        }
         let drained = self.advance(now).and_then(|()| self.drain(now, batch, &mut Seen::default()));
         drained.map_err(|_| unusable("no session comes of it"))?;
-        self.mids.clone_from(&offer.mids);
         let mic = self.mic;
         self.assign_roles();
         if self.mic == mic {
@@ -176,7 +210,7 @@ impl Session {
         } else {
             self.guard = SsrcGuard::default();
         }
-        if self.mic.is_none() && self.slots.is_empty() {
+        if self.mic.is_none() && self.outgoing.is_empty() {
             return Err(unusable("it has no audio m-line that sends or receives Opus"));
         }
         let credentials = self.rtc.direct_api().local_ice_credentials();
@@ -184,7 +218,52 @@ impl Session {
         self.password = credentials.pass;
         self.peer_password.clone_from(&offer.password);
         self.accepted.clone_from(&offer.sdp);
-        Ok(SdpAnswer(answer.to_sdp_string()))
+        let answer = answer.to_sdp_string();
+        self.cnames = cnames(&answer);
+        Ok(SdpAnswer(answer))
+    }
+
+    /// Takes the streams of the slots away from str0m: whatever is sent on them from now on, the
+    /// engine seals.
+    pub(super) fn take_streams(&mut self) -> Result<(), Fault> {
+        self.assign_roles();
+        let outgoing = self.outgoing.clone();
+        let taken = self.guarded(|rtc| {
+            let mut api = rtc.direct_api();
+            let take = |(mid, _): &(Mid, Pt)| {
+                let ssrc = api.stream_tx_by_mid(*mid, None)?.ssrc();
+                api.remove_stream_tx(ssrc);
+                Some((*mid, ssrc))
+            };
+            outgoing.iter().filter_map(take).collect()
+        })?;
+        self.taken = taken;
+        Ok(())
+    }
+
+    /// What the lane has to know of the streams it has taken, slot by slot.
+    pub(super) fn lane_streams(&self) -> Vec<LaneStream> {
+        let stream = |(mid, ssrc): &(Mid, Ssrc)| {
+            let id = |extension| {
+                let media = self.rtc.media(*mid)?;
+                media.remote_extmap().id_of(extension)
+            };
+            let id = |extension| id(extension).filter(|id| (1..15).contains(id)).unwrap_or(0);
+            let named = self.cnames.iter().find(|(named, _)| *named == **ssrc);
+            let cname = named.map_or("", |(_, cname)| cname.as_ref());
+            LaneStream::new(**ssrc, id(Extension::AudioLevel), id(Extension::RtpMid), cname)
+        };
+        self.taken.iter().map(stream).collect()
+    }
+
+    /// Has str0m send a packet that says nothing, to see where to: it tells its choice of a path
+    /// by nothing else.
+    pub(super) fn probe(&mut self) -> Result<(), Fault> {
+        self.is_probing = true;
+        self.guarded(|rtc| {
+            let nobody = Ssrc::from(1);
+            rtc.direct_api().send_pli_feedback(nobody, nobody);
+        })
     }
 
     /// The offer it stands on.
@@ -245,13 +324,18 @@ impl Session {
             match self.guarded(Rtc::poll_output)?.map_err(Fault::Rtc)? {
                 Output::Timeout(at) => {
                     self.rtc_wants = at;
+                    self.is_probing = false;
                     return Ok(());
                 }
-                Output::Transmit(transmit) => batch.push(Datagram {
-                    source: transmit.source,
-                    destination: transmit.destination,
-                    bytes: &transmit.contents,
-                }),
+                Output::Transmit(transmit) => {
+                    let Transmit { source, destination, contents, .. } = transmit;
+                    if !is_stun(&contents) {
+                        self.route = Some(Route { source, destination });
+                    }
+                    if !(self.is_probing && is_feedback(&contents)) {
+                        batch.push(Datagram { source, destination, bytes: &contents });
+                    }
+                }
                 Output::Event(Event::RtpPacket(packet)) => seen.packets.push(packet),
                 Output::Event(Event::Closed) => seen.closed = true,
                 Output::Event(Event::IceConnectionStateChange(state))
@@ -263,6 +347,17 @@ impl Session {
                     self.channels += 1;
                     if self.channels > CHANNELS_MAX {
                         return Err(Fault::Misbehaved("it opened too many data channels"));
+                    }
+                }
+                Output::Event(Event::RawPacket(packet)) => {
+                    if let RawPacket::RtcpRx(rtcp) = *packet {
+                        self.reported(&rtcp, seen);
+                    }
+                }
+                Output::Event(Event::PeerStats(stats)) => {
+                    let pair = stats.selected_candidate_pair;
+                    if let Some(rtt) = pair.and_then(|pair| pair.current_round_trip_time) {
+                        self.meter.round_trip(rtt);
                     }
                 }
                 Output::Event(_) => {}
@@ -308,64 +403,19 @@ impl Session {
         })
     }
 
-    /// Puts a packet into the slot of its speaker, or into one that is free. `audible` says
-    /// whom this listener hears at the moment, and how loud they are.
-    pub(super) fn forward(
-        &mut self,
-        voice: &Voice,
-        audible: impl Fn(Key) -> Option<i32>,
-        hold: Duration,
-        now: Instant,
-    ) -> Result<Forwarded, Fault> {
-        let speaker = voice.origin.speaker;
-        let own = self.slots.iter().position(|slot| slot.speaker() == Some(speaker));
-        let free = || {
-            let is_free = |slot: &Slot| slot.speaker().is_none_or(|key| audible(key).is_none());
-            self.slots.iter().position(is_free)
+    /// Takes note of what the client says of the streams it hears.
+    fn reported(&mut self, rtcp: &Rtcp, seen: &mut Seen) {
+        let reports = match rtcp {
+            Rtcp::ReceiverReport(report) => &report.reports,
+            Rtcp::SenderReport(report) => &report.reports,
+            _ => return,
         };
-        // Fewer slots than loudest speakers: the quietest gives way.
-        let quieter = || {
-            let score = |slot: &Slot| slot.speaker().and_then(&audible).unwrap_or(i32::MIN);
-            let settled = |slot: &Slot| {
-                slot.since().is_none_or(|since| now.saturating_duration_since(since) >= hold)
-            };
-            (0..self.slots.len())
-                .filter(|at| settled(&self.slots[*at]))
-                .filter(|at| score(&self.slots[*at]) < voice.score)
-                .min_by_key(|at| score(&self.slots[*at]))
-        };
-        let Some(at) = own.or_else(free).or_else(quieter) else {
-            return Ok(Forwarded::NoSlot);
-        };
-        let slot = &mut self.slots[at];
-        let Some(stamp) = slot.stamp(voice.origin, voice.seq, voice.time, now) else {
-            return Ok(Forwarded::TooLate);
-        };
-        let values = ExtensionValues {
-            audio_level: voice.level,
-            voice_activity: voice.voice,
-            ..ExtensionValues::default()
-        };
-        self.write(at, stamp, values, voice.payload.clone(), now)?;
-        Ok(Forwarded::Written)
-    }
-
-    /// Ends a speaker's turn, or everybody's, with silence. Whether there was one.
-    pub(super) fn release(&mut self, speaker: Option<Key>, now: Instant) -> Result<bool, Fault> {
-        let mut released = false;
-        for at in 0..self.slots.len() {
-            let slot = &mut self.slots[at];
-            if speaker.is_some() && slot.speaker() != speaker {
-                continue;
+        for report in reports.iter() {
+            self.meter.reported(report.fraction_lost, report.jitter);
+            if seen.reported.len() < LOUDEST {
+                seen.reported.push(*report.ssrc);
             }
-            let Some(stamps) = slot.release(now) else { continue };
-            let payload: Arc<[u8]> = Arc::from(SILENCE);
-            for stamp in stamps {
-                self.write(at, stamp, ExtensionValues::default(), payload.clone(), now)?;
-            }
-            released = true;
         }
-        Ok(released)
     }
 
     /// Says goodbye, as far as that can be said at once: RTCP BYE and DTLS close_notify. Nobody
@@ -387,15 +437,17 @@ impl Session {
         let _ = catch_unwind(AssertUnwindSafe(move || drop(self)));
     }
 
-    fn write(
+    /// Has str0m write a packet, where there is no lane.
+    pub(super) fn write(
         &mut self,
-        at: usize,
+        (mid, pt): (Mid, Pt),
         stamp: Stamp,
-        values: ExtensionValues,
+        (audio_level, voice_activity): (Option<i8>, Option<bool>),
         payload: Arc<[u8]>,
         now: Instant,
     ) -> Result<(), Fault> {
-        let Slot { mid, pt, .. } = self.slots[at];
+        self.bytes_written += payload.len() as u64;
+        let values = ExtensionValues { audio_level, voice_activity, ..ExtensionValues::default() };
         self.guarded(|rtc| {
             if let Some(stream) = rtc.direct_api().stream_tx_by_mid(mid, None) {
                 let packet = RtpWrite::new(pt, stamp.seq.into(), stamp.time, now, payload);
@@ -405,10 +457,10 @@ impl Session {
     }
 
     /// The first m-line the client sends on is its microphone; the first few it receives on are
-    /// its slots. Those that stay keep their numbering.
+    /// its slots.
     fn assign_roles(&mut self) {
         self.mic = None;
-        let mut slots = Vec::with_capacity(LOUDEST);
+        self.outgoing.clear();
         for mid in &self.mids {
             let Some(media) = self.rtc.media(*mid) else { continue };
             let pt = media.remote_pts().first().copied();
@@ -425,19 +477,14 @@ impl Session {
             if receives && self.mic.is_none() {
                 self.mic = Some(*mid);
             }
-            if sends && slots.len() < LOUDEST {
-                let held = self.slots.iter().position(|slot| slot.mid == *mid && slot.pt == pt);
-                slots.push(match held {
-                    Some(at) => self.slots.swap_remove(at),
-                    None => Slot::new(*mid, pt, self.first_number(slots.len())),
-                });
+            if sends && self.outgoing.len() < LOUDEST {
+                self.outgoing.push((*mid, pt));
             }
         }
-        self.slots = slots;
     }
 
     /// Where a slot starts to count: the same for the same leg, and different between legs.
-    fn first_number(&self, slot: usize) -> u16 {
+    pub(super) fn first_number(&self, slot: usize) -> u16 {
         let bytes = self.leg.0.as_bytes();
         u16::from_be_bytes([bytes[14], bytes[15]]) >> 1 | u16::try_from(slot).unwrap_or(0)
     }
@@ -472,4 +519,23 @@ impl Renegotiations {
         self.count += 1;
         self.count <= Self::COUNT_MAX
     }
+}
+
+/// RFC 7983 §7.
+fn is_stun(bytes: &[u8]) -> bool {
+    bytes.first().is_some_and(|first| *first <= 3)
+}
+
+/// RTCP that begins with payload-specific feedback (RFC 4585 §6.3), and so carries nothing else.
+fn is_feedback(bytes: &[u8]) -> bool {
+    matches!(bytes, [128..=191, 206, ..])
+}
+
+/// The canonical names of the streams of an answer (RFC 5576 §6.1).
+fn cnames(answer: &str) -> Vec<(u32, Box<str>)> {
+    let named = |line: &str| {
+        let (ssrc, cname) = line.strip_prefix("a=ssrc:")?.split_once(" cname:")?;
+        Some((ssrc.parse().ok()?, Box::from(cname.trim_end())))
+    };
+    answer.lines().filter_map(named).take(LOUDEST + 1).collect()
 }

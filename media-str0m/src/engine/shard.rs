@@ -11,7 +11,10 @@ use str0m::config::{CryptoProvider, DtlsCert};
 
 use super::deadlines::{Deadlines, Due};
 use super::demux::{Demux, Kind, Stun};
+use super::listener::Write;
+use super::rate::Verdict;
 use super::room::Room;
+use super::routing::silence;
 use super::session::{Fault, Key, Phase, Seen, Session};
 use super::table::Table;
 use super::{Batch, Datagram, Input, Output, Reply, ShardConfig, Stats, Ticket};
@@ -36,6 +39,7 @@ pub struct Shard {
     pub(super) certificate: DtlsCert,
     pub(super) candidates: Vec<Candidate>,
     pub(super) now: Instant,
+    pub(super) started: Instant,
     pub(super) stopped: bool,
     pub(super) table: Table,
     pub(super) rooms: HashMap<RoomId, Room>,
@@ -48,6 +52,12 @@ pub struct Shard {
     pub(super) stats: Stats,
     replies: VecDeque<(Ticket, Reply)>,
     pub(super) dirty: VecDeque<Key>,
+    /// Rooms whose packets are due.
+    pub(super) due: VecDeque<RoomId>,
+    pub(super) silence: Arc<[u8]>,
+    pub(super) writes: Vec<Write>,
+    pub(super) new: Vec<Key>,
+    pub(super) faults: Vec<(Key, Fault)>,
     seen: Seen,
     spare: Batch,
 }
@@ -66,6 +76,7 @@ impl Shard {
             certificate,
             candidates,
             now,
+            started: now,
             stopped: false,
             table: Table::default(),
             rooms: HashMap::new(),
@@ -78,6 +89,11 @@ impl Shard {
             stats: Stats::default(),
             replies: VecDeque::new(),
             dirty: VecDeque::new(),
+            due: VecDeque::new(),
+            silence: silence(),
+            writes: Vec::new(),
+            new: Vec::new(),
+            faults: Vec::new(),
             seen: Seen::default(),
             spare: Batch::default(),
         }
@@ -86,6 +102,7 @@ impl Shard {
     /// Takes in what happened. Time never runs backwards: an earlier `now` counts as the latest
     /// one. Poll afterwards.
     pub fn handle(&mut self, input: Input<'_>, now: Instant) {
+        self.finish_serving();
         self.now = self.now.max(now);
         match input {
             Input::Datagram(datagram) => self.datagram(datagram),
@@ -100,9 +117,12 @@ impl Shard {
     /// Gives the next thing to do. Call it until it gives [`Output::Timeout`]; everything it
     /// gave before must be done by then, for nothing is given twice.
     pub fn poll(&mut self) -> Output {
-        while !self.batch.is_full()
-            && let Some(key) = self.dirty.pop_front()
-        {
+        while !self.batch.is_full() {
+            // A room that has begun is served to its end before anything else can change it.
+            if self.serve() {
+                continue;
+            }
+            let Some(key) = self.dirty.pop_front() else { break };
             self.flush(key);
         }
         if !self.batch.is_empty() {
@@ -134,6 +154,7 @@ impl Shard {
             sessions: self.table.len() as u64,
             rooms: self.rooms.len() as u64,
             sources: self.demux.sources() as u64,
+            listeners: self.table.len() as u64 - self.stats.speakers,
             ..self.stats
         }
     }
@@ -184,6 +205,7 @@ impl Shard {
             return;
         }
         let key = key.expect("a session has been found by it");
+        let route = session.route;
         if request.is_some() && !self.admit(key, datagram.source) {
             return;
         }
@@ -191,6 +213,12 @@ impl Shard {
             session.heard = now;
             session.receive(datagram, now)
         });
+        let is_known = route.is_some_and(|route| {
+            route.destination == datagram.source && route.source == datagram.destination
+        });
+        if !is_known {
+            self.find_route(key);
+        }
     }
 
     /// Whether a session may be reached from an address that has just proved itself.
@@ -227,12 +255,20 @@ impl Shard {
     }
 
     fn rtp(&mut self, key: Key, ssrc: u32, datagram: Datagram<'_>) {
-        let Some(session) = self.table.get(key) else { return };
+        let Some(session) = self.table.get_mut(key) else { return };
         if !session.guard.admits(ssrc, self.now) {
             self.stats.dropped.ssrc_guard += 1;
             return;
         }
         let known = session.guard.knows(ssrc);
+        match session.rate.take(datagram.bytes.len(), self.now) {
+            Verdict::Pass => {}
+            Verdict::Drop => return self.stats.dropped.over_rate += 1,
+            Verdict::End => {
+                self.stats.dropped.over_rate += 1;
+                return self.fail(key, &Fault::Misbehaved("it sent too much for too long"));
+            }
+        }
         self.visit(key, |session, now| session.receive(datagram, now));
         let Some(session) = self.table.get_mut(key) else { return };
         if known || session.guard.knows(ssrc) {
@@ -253,7 +289,10 @@ impl Shard {
                     }
                     self.tell(room);
                 }
+                Due::Serve(room) => self.serve_now(room),
+                Due::Sample(room) => self.sample(room),
                 Due::Session(key) => {
+                    self.stats.wakeups += 1;
                     if let Some(session) = self.table.get_mut(key) {
                         session.scheduled = None;
                     }
@@ -278,6 +317,10 @@ impl Shard {
         }
         if self.table.get(key).is_some_and(|session| session.rtc_is_due(now)) {
             self.flush(key);
+            // A path that has died may have been given up for another.
+            if self.table.get(key).is_some_and(|session| session.sources.len() > 1) {
+                self.find_route(key);
+            }
         } else {
             self.reschedule(key);
         }
@@ -307,6 +350,7 @@ impl Shard {
             session.heard = now;
         }
         self.progress(key);
+        self.follow(key, &mut seen.reported);
         for packet in seen.packets.drain(..) {
             self.packet(key, packet);
         }

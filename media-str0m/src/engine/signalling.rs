@@ -4,14 +4,18 @@ use std::time::Instant;
 use parlor_core::media::{
     CloseReason, Connect, LegId, MediaError, MediaEvent, Refused, Rights, SdpAnswer, SdpOffer,
 };
+use parlor_core::rooms::RoomId;
 use str0m::config::CryptoProvider;
 use str0m::rtp::Extension;
 use str0m::{Candidate, Rtc, RtcConfig};
 
 use super::deadlines::Due;
+use super::keys::KeyTap;
+use super::listener::Listener;
+use super::meter::SAMPLE_INTERVAL;
 use super::offer::{Offer, unusable};
 use super::session::{Key, Phase, Session};
-use super::{Batch, Command, Reply, Shard, ShardConfig};
+use super::{Batch, Certificate, Command, Reply, Shard, ShardConfig};
 
 /// What is wrong with a [`ShardConfig`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,9 +48,12 @@ impl Shard {
         let candidates = hosts.chain(mapped).collect::<Result<Vec<_>, _>>();
         let candidates = candidates.map_err(|error| ConfigError::Address(error.to_string()))?;
         let crypto: CryptoProvider = str0m::crypto::from_feature_flags();
-        let certificate = crypto.dtls_provider.generate_certificate();
-        let certificate = certificate.ok_or(ConfigError::Certificate)?;
-        Ok(Self::with(config, crypto, certificate, candidates, now))
+        let certificate = match config.certificate.clone() {
+            Some(certificate) => certificate,
+            None => Certificate::generate()?,
+        };
+        let crypto = KeyTap::provider(&crypto);
+        Ok(Self::with(config, crypto, certificate.0, candidates, now))
     }
 
     pub(super) fn command(&mut self, command: Command) -> Reply {
@@ -76,6 +83,16 @@ impl Shard {
                 if let Some((key, session)) = key.and_then(|key| Some((key, table.get_mut(key)?))) {
                     session.poisoned = true;
                     Self::touch(session, key, dirty);
+                }
+                Ok(Reply::Done)
+            }
+            Command::PoisonLane { leg } => {
+                let session = self.by_leg.get(&leg).and_then(|key| self.table.get(*key));
+                if let Some(session) = session
+                    && let Some(room) = self.rooms.get_mut(&session.room)
+                    && let Some(listener) = room.listeners.get_mut(session.place)
+                {
+                    listener.is_poisoned = true;
                 }
                 Ok(Reply::Done)
             }
@@ -109,11 +126,13 @@ impl Shard {
             self.close(*older, CloseReason::Replaced);
         }
         let ufrag = session.ufrag.clone();
+        let is_speaker = session.rights.send_microphone;
         let key = self.table.insert(session);
+        self.stats.speakers += u64::from(is_speaker);
         self.demux.add_ufrag(&ufrag, key);
         self.by_leg.insert(request.leg, key);
         self.by_participant.insert(request.participant, key);
-        self.rooms.entry(request.room).or_default().legs.push(key);
+        self.enter(key);
         self.reschedule(key);
         Ok(answer)
     }
@@ -151,6 +170,7 @@ impl Shard {
                 let ufrag = session.ufrag.clone();
                 self.demux.remove_ufrag(&before);
                 self.demux.add_ufrag(&ufrag, key);
+                self.assign_slots(key);
                 self.reschedule(key);
                 Ok(answer)
             }
@@ -166,12 +186,15 @@ impl Shard {
         let Some(session) = self.table.get_mut(key) else { return };
         let before = std::mem::replace(&mut session.rights, rights);
         let room = session.room;
+        self.stats.speakers -= u64::from(before.send_microphone);
+        self.stats.speakers += u64::from(rights.send_microphone);
         if before.send_microphone && !rights.send_microphone {
             self.hush(room, key);
         }
         if before.hear && !rights.hear {
             self.deafen(key);
         }
+        self.open(key);
     }
 
     /// Takes a leg a step on in its life, if it is time.
@@ -189,9 +212,12 @@ impl Shard {
         session.phase = Phase::Up;
         session.heard = now;
         session.ups += 1;
+        session.up_at = session.up_at.or(Some(now));
         let (leg, room) = (session.leg, session.room);
         let (participant, n, setup) = (session.participant, session.ups, session.setup(now));
         self.events.push_back(MediaEvent::Connected { leg, room, participant, n, setup });
+        self.open_lane(key);
+        self.open(key);
     }
 
     /// Nothing has come from a leg for a while: nobody hears it, and it is sent nothing.
@@ -199,12 +225,16 @@ impl Shard {
         let now = self.now;
         let Some(session) = self.table.get_mut(key) else { return };
         session.phase = Phase::Lost { until: now + self.config.lost_timeout };
-        session.slots.iter_mut().for_each(|slot| {
-            slot.release(now);
-        });
         let (leg, room) = (session.leg, session.room);
         let (participant, n) = (session.participant, session.ups);
+        let place = session.place;
+        if let Some(listener) = self.rooms.get_mut(&room).and_then(|it| it.listeners.get_mut(place))
+        {
+            listener.reset(now);
+        }
         self.events.push_back(MediaEvent::Lost { leg, room, participant, n });
+        self.open(key);
+        self.tell_lost(key);
         self.hush(room, key);
     }
 
@@ -217,6 +247,8 @@ impl Shard {
             self.demux.remove_source(*source, key);
         }
         let (leg, room_id, participant) = (session.leg, session.room, session.participant);
+        self.stats.speakers -= u64::from(session.rights.send_microphone);
+        let place = session.place;
         self.by_leg.remove(&leg);
         self.by_participant.remove(&participant);
         if reason == CloseReason::Failed {
@@ -226,30 +258,54 @@ impl Shard {
         }
         self.events.push_back(MediaEvent::Closed { leg, room: room_id, participant, reason });
         self.hush(room_id, key);
-        if let Some(room) = self.rooms.get_mut(&room_id) {
-            room.legs.retain(|other| *other != key);
-            if room.legs.is_empty() {
-                self.end_room(room_id);
-            }
+        self.exit(room_id, place);
+    }
+
+    /// Gives a leg its place in its room.
+    fn enter(&mut self, key: Key) {
+        let now = self.now;
+        let Some(session) = self.table.get_mut(key) else { return };
+        let room_id = session.room;
+        let room = self.rooms.entry(room_id).or_default();
+        session.place = room.listeners.len();
+        room.listeners.push(Listener::new(key));
+        if room.sample_at.is_none() {
+            let at = Some(now + SAMPLE_INTERVAL);
+            self.deadlines.set(&mut room.sample_at, at, Due::Sample(room_id));
+        }
+        self.assign_slots(key);
+    }
+
+    /// Takes a leg's place away; the last of the room takes it over.
+    fn exit(&mut self, room_id: RoomId, place: usize) {
+        let Some(room) = self.rooms.get_mut(&room_id) else { return };
+        let gone = room.listeners.swap_remove(place);
+        self.stats.fast_lanes -= u64::from(gone.lane.is_some());
+        if let Some(moved) = room.listeners.get(place)
+            && let Some(session) = self.table.get_mut(moved.key)
+        {
+            session.place = place;
+        }
+        if room.listeners.is_empty() {
+            self.end_room(room_id);
         }
     }
 
-    fn end_room(&mut self, room_id: parlor_core::rooms::RoomId) {
+    fn end_room(&mut self, room_id: RoomId) {
         let Some(mut room) = self.rooms.remove(&room_id) else { return };
         self.deadlines.set(&mut room.scheduled, None, Due::Room(room_id));
+        self.deadlines.set(&mut room.serve_at, None, Due::Serve(room_id));
+        self.deadlines.set(&mut room.sample_at, None, Due::Sample(room_id));
+        self.due.retain(|due| *due != room_id);
         if room.speaking.end() {
-            let participants = Vec::new();
-            self.events.push_back(MediaEvent::Speaking {
-                room: room_id,
-                participants,
-                dominant: None,
-                recent: Vec::new(),
-            });
+            let (room, participants, recent) = (room_id, Vec::new(), Vec::new());
+            let dominant = None;
+            self.events.push_back(MediaEvent::Speaking { room, participants, dominant, recent });
         }
     }
 
     fn session(&self, request: &Connect) -> Result<Session, Refused> {
-        let rtc = catch_unwind(AssertUnwindSafe(|| self.rtc()));
+        let rtc = catch_unwind(AssertUnwindSafe(|| KeyTap::over(|| self.rtc())));
         let rtc = rtc.map_err(|_| unusable("no session can be made for it"))?;
         Ok(Session::new(request, rtc, self.now, &self.config))
     }
@@ -261,6 +317,9 @@ impl Shard {
             .set_crypto_provider(self.crypto.clone())
             .set_dtls_cert(self.certificate.clone())
             .set_rtp_mode(true)
+            // Reports of clients on streams that str0m does not know of come out no other way.
+            .enable_raw_packets(true)
+            .set_stats_interval(Some(SAMPLE_INTERVAL))
             .clear_codecs()
             .enable_opus(true, false)
             .clear_extension_map()

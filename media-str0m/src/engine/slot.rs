@@ -15,8 +15,12 @@ const FRAME: Duration = Duration::from_millis(20);
 const FRAME_SAMPLES: u32 = 960;
 const SAMPLES_PER_MS: u128 = 48;
 
+/// A hole of more packets than this, a minute's, is no loss but a new start: a publisher that
+/// leaps could otherwise take the rollover counters of listeners out of step.
+const GAP_MAX: u64 = 3_000;
+
 /// One outgoing audio stream of a listener. Whoever speaks through it, its sequence numbers and
-/// timestamps go on without a seam (RFC 3550 §5.1).
+/// timestamps go on without a seam (RFC 3550 §5.1), and no number is given twice.
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) mid: Mid,
@@ -25,6 +29,7 @@ pub(super) struct Slot {
     time: u32,
     sent: Option<Instant>,
     feed: Option<Feed>,
+    used: Used,
 }
 
 /// Whose packets a slot carries, from which turn and stream.
@@ -49,6 +54,7 @@ struct Feed {
 /// What goes into the header of an outgoing packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
+    /// The sequence number, extended by the rollover counter.
     pub(super) seq: u64,
     pub(super) time: u32,
     /// The first packet of a turn (RFC 3551 §4.1).
@@ -59,7 +65,8 @@ impl Slot {
     /// `start` is the first sequence number; it must be below 65,536, because a receiver takes
     /// the rollover counter for zero (RFC 3711 §3.3.1).
     pub(super) fn new(mid: Mid, pt: Pt, start: u16) -> Self {
-        Self { mid, pt, seq: u64::from(start), time: u32::from(start) << 8, sent: None, feed: None }
+        let (seq, time) = (u64::from(start), u32::from(start) << 8);
+        Self { mid, pt, seq, time, sent: None, feed: None, used: Used::up_to(seq) }
     }
 
     pub(super) fn speaker(&self) -> Option<Key> {
@@ -71,7 +78,7 @@ impl Slot {
         self.feed.as_ref().map(|feed| feed.since)
     }
 
-    /// The numbers for a packet; `None` if it comes from before the present turn.
+    /// The numbers for a packet; `None` if it comes from before the present turn, or too late.
     pub(super) fn stamp(
         &mut self,
         origin: Origin,
@@ -81,17 +88,20 @@ impl Slot {
     ) -> Option<Stamp> {
         if let Some(feed) = self.feed.as_ref().filter(|feed| feed.origin == origin) {
             let seq_out = feed.seq_out + seq.checked_sub(feed.seq_in)?;
-            let time_out = feed.time_out.wrapping_add(time.wrapping_sub(feed.time_in));
-            if seq_out > self.seq {
-                (self.seq, self.time) = (seq_out, time_out);
+            if seq_out <= self.seq + GAP_MAX {
+                let time_out = feed.time_out.wrapping_add(time.wrapping_sub(feed.time_in));
+                if !self.used.take(seq_out) {
+                    return None;
+                }
+                if seq_out > self.seq {
+                    (self.seq, self.time, self.sent) = (seq_out, time_out, Some(now));
+                }
+                return Some(Stamp { seq: seq_out, time: time_out, marker: false });
             }
-            self.sent = Some(now);
-            return Some(Stamp { seq: seq_out, time: time_out, marker: false });
         }
         let since = self.feed.as_ref().filter(|feed| feed.origin.speaker == origin.speaker);
         let since = since.map_or(now, |feed| feed.since);
-        self.seq += 1;
-        self.time = self.time.wrapping_add(self.samples_since_last(now));
+        let stamp = self.next(self.samples_since_last(now), true)?;
         self.sent = Some(now);
         self.feed = Some(Feed {
             origin,
@@ -101,29 +111,78 @@ impl Slot {
             time_in: time,
             time_out: self.time,
         });
-        Some(Stamp { seq: self.seq, time: self.time, marker: true })
+        Some(stamp)
     }
 
     /// Ends the turn: the stamps for [`SILENCE_FRAMES`] frames. `None` if nobody has the slot.
     pub(super) fn release(&mut self, now: Instant) -> Option<[Stamp; SILENCE_FRAMES as usize]> {
         self.feed.take()?;
-        let stamps = std::array::from_fn(|_| {
-            self.seq += 1;
-            self.time = self.time.wrapping_add(FRAME_SAMPLES);
-            Stamp { seq: self.seq, time: self.time, marker: false }
-        });
+        let mut stamps = [Stamp { seq: 0, time: 0, marker: false }; SILENCE_FRAMES as usize];
+        for stamp in &mut stamps {
+            *stamp = self.next(FRAME_SAMPLES, false)?;
+        }
         // The frames leave at once but last their length: the clock of the slot must not gain.
         self.sent = Some(now + FRAME * (SILENCE_FRAMES - 1));
         Some(stamps)
     }
 
+    /// The media clock at `now`, for a sender report (RFC 3550 §6.4.1); `None` before the first
+    /// packet.
+    pub(super) fn clock(&self, now: Instant) -> Option<u32> {
+        let sent = self.sent?;
+        Some(self.time.wrapping_add(samples(now.saturating_duration_since(sent))))
+    }
+
+    fn next(&mut self, samples: u32, marker: bool) -> Option<Stamp> {
+        let seq = self.seq + 1;
+        if !self.used.take(seq) {
+            return None;
+        }
+        (self.seq, self.time) = (seq, self.time.wrapping_add(samples));
+        Some(Stamp { seq, time: self.time, marker })
+    }
+
     /// The media clock goes on with the wall clock between turns, by one frame at least.
     fn samples_since_last(&self, now: Instant) -> u32 {
         let Some(sent) = self.sent else { return 0 };
-        let ms = now.saturating_duration_since(sent).as_millis();
-        // A gap of more than 24 h wraps; nothing plays across it.
-        let samples = u32::try_from(ms.saturating_mul(SAMPLES_PER_MS)).unwrap_or(u32::MAX);
-        samples.max(FRAME_SAMPLES)
+        samples(now.saturating_duration_since(sent)).max(FRAME_SAMPLES)
+    }
+}
+
+/// What passes of the media clock. A gap of more than 24 h wraps; nothing plays across it.
+fn samples(time: Duration) -> u32 {
+    u32::try_from(time.as_millis().saturating_mul(SAMPLES_PER_MS)).unwrap_or(u32::MAX)
+}
+
+/// The numbers given, so that none is given twice: with it, a nonce would be (RFC 7714 §8.3).
+/// The numbering above never tries to; this is what makes it certain.
+#[derive(Debug)]
+struct Used {
+    highest: u64,
+    /// Bit `n` is `highest - n`.
+    given: u128,
+}
+
+impl Used {
+    fn up_to(seq: u64) -> Self {
+        Self { highest: seq, given: u128::MAX }
+    }
+
+    /// Whether the number was free, and is now taken. What is too old to tell is not free.
+    fn take(&mut self, seq: u64) -> bool {
+        if seq > self.highest {
+            let by = u32::try_from(seq - self.highest).unwrap_or(u32::MAX);
+            self.given = self.given.checked_shl(by).unwrap_or(0) | 1;
+            self.highest = seq;
+            return true;
+        }
+        let Some(bit) = u32::try_from(self.highest - seq).ok().and_then(|n| 1_u128.checked_shl(n))
+        else {
+            return false;
+        };
+        let is_free = self.given & bit == 0;
+        self.given |= bit;
+        is_free
     }
 }
 
@@ -149,17 +208,43 @@ mod tests {
         // A late packet keeps its own place.
         let second = slot.stamp(origin(1, 1), 5_001, 70_960, at(41)).unwrap();
         assert_eq!(second, Stamp { seq: 102, time: base.wrapping_add(960), marker: false });
+        // The same again has no place any more.
+        assert_eq!(slot.stamp(origin(1, 1), 5_001, 70_960, at(41)), None);
         // Another speaker: next number, clock on by the time that passed.
         let other = slot.stamp(origin(2, 2), 9, 0, at(61)).unwrap();
-        assert_eq!(other, Stamp { seq: 104, time: base.wrapping_add(2_880), marker: true });
+        assert_eq!(other, Stamp { seq: 104, time: base.wrapping_add(2_928), marker: true });
         // One from before the turn is too late.
         assert_eq!(slot.stamp(origin(2, 2), 8, 0, at(62)), None);
         let silence = slot.release(at(81)).unwrap();
         assert_eq!(silence.map(|stamp| stamp.seq), [105, 106, 107]);
-        assert_eq!(silence[2].time, base.wrapping_add(2_880 + 3 * 960));
+        assert_eq!(silence[2].time, base.wrapping_add(2_928 + 3 * 960));
         assert_eq!(slot.release(at(81)), None);
         // 140 ms are 7 frames; 3 of silence and 4 of gap.
         let again = slot.stamp(origin(1, 3), 60_000, 5, at(221)).unwrap();
-        assert_eq!(again, Stamp { seq: 108, time: base.wrapping_add(10_560), marker: true });
+        assert_eq!(again, Stamp { seq: 108, time: base.wrapping_add(10_608), marker: true });
+    }
+
+    #[test]
+    fn a_leap_is_a_new_start() {
+        let now = Instant::now();
+        let mut slot = Slot::new(Mid::from("a"), Pt::from(111), 0);
+        slot.stamp(origin(1, 1), 100, 0, now).unwrap();
+        let near = slot.stamp(origin(1, 1), 100 + GAP_MAX, 0, now).unwrap();
+        assert_eq!((near.seq, near.marker), (1 + GAP_MAX, false));
+        let far = slot.stamp(origin(1, 1), 101 + 2 * GAP_MAX, 0, now).unwrap();
+        assert_eq!((far.seq, far.marker), (2 + GAP_MAX, true));
+        let next = slot.stamp(origin(1, 1), 102 + 2 * GAP_MAX, 0, now).unwrap();
+        assert_eq!((next.seq, next.marker), (3 + GAP_MAX, false));
+    }
+
+    #[test]
+    fn no_number_is_given_twice() {
+        let mut used = Used::up_to(10);
+        assert!(!used.take(10) && !used.take(0));
+        assert!(used.take(12) && !used.take(12));
+        assert!(used.take(11) && !used.take(11));
+        assert!(used.take(400) && !used.take(12), "12 is too old to tell");
+        assert!(used.take(273) && !used.take(273));
+        assert!(!used.take(272), "it is just outside");
     }
 }

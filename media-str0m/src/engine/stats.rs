@@ -1,4 +1,4 @@
-/// Counters of a shard. `sessions`, `rooms` and `sources` say how many there are at the moment;
+/// Counters of a shard. `sessions` to `sources` say how many there are at the moment;
 /// all others only grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
@@ -6,6 +6,12 @@ pub struct Stats {
     pub sessions: u64,
     /// Rooms with at least one leg.
     pub rooms: u64,
+    /// Legs that may send a microphone.
+    pub speakers: u64,
+    /// Legs that only hear.
+    pub listeners: u64,
+    /// Legs for which the engine seals packets itself.
+    pub fast_lanes: u64,
     /// Addresses that clients have proved to be reachable at.
     pub sources: u64,
     /// Datagrams that came in, of any kind.
@@ -20,6 +26,8 @@ pub struct Stats {
     pub packets_in: u64,
     /// Copies of microphone packets written to listener slots.
     pub packets_out: u64,
+    /// How often the clock has woken a leg.
+    pub wakeups: u64,
     /// Legs closed because their session panicked.
     pub panics: u64,
     /// What was not taken or not passed on, by cause.
@@ -51,6 +59,12 @@ pub struct Dropped {
     pub not_microphone: u64,
     /// A microphone packet of someone who is not among the loudest.
     pub not_loudest: u64,
+    /// Silence and discontinuous transmission, beyond the moment it takes to notice.
+    pub silence: u64,
+    /// RTP of a publisher who sends more than [`PUBLISH_BITS_MAX`](super::PUBLISH_BITS_MAX).
+    pub over_rate: u64,
+    /// The oldest of too many packets waiting for a room's listeners.
+    pub queue_full: u64,
     /// A copy too late for its slot: from before the slot changed its speaker.
     pub too_late: u64,
     /// A copy for a listener who offered fewer slots than there are loudest speakers.

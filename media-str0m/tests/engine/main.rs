@@ -4,6 +4,8 @@
 
 mod attacks;
 mod forwarding;
+mod lane;
 mod lifecycle;
 mod random;
+mod telling;
 mod world;

@@ -68,6 +68,8 @@ pub(crate) struct World {
     pub(crate) stray: Vec<Packet>,
     /// The last datagrams that peers have sent, newest last.
     pub(crate) sent: VecDeque<Packet>,
+    /// Datagrams the shard has sent to peers, oldest first.
+    pub(crate) delivered: Vec<Packet>,
     replies: Vec<(Ticket, Reply)>,
     ticket: u64,
 }
@@ -91,6 +93,7 @@ impl World {
             events: Vec::new(),
             stray: Vec::new(),
             sent: VecDeque::new(),
+            delivered: Vec::new(),
             replies: Vec::new(),
             ticket: 0,
         }
@@ -229,6 +232,12 @@ impl World {
         assert_eq!(self.command(Command::SetRights { leg, rights }), Reply::Done);
     }
 
+    /// Has the next packet for a peer panic in the engine.
+    pub(crate) fn poison_lane(&mut self, at: usize) {
+        let leg = self.peers[at].leg;
+        assert_eq!(self.command(Command::PoisonLane { leg }), Reply::Done);
+    }
+
     /// Restarts ICE of a client on its standing leg.
     pub(crate) fn restart_ice(&mut self, at: usize) {
         let leg = self.peers[at].leg;
@@ -290,6 +299,7 @@ impl World {
             self.stray.push((source, destination, bytes.to_vec()));
             return;
         };
+        self.delivered.push((source, destination, bytes.to_vec()));
         if self.peers[at].reachable {
             self.peers[at].client.handle_datagram(source, bytes, self.now);
             self.drain_peer(at);
