@@ -45,12 +45,16 @@
 //! # What it promises
 //!
 //! - Whoever may hear hears the [`engine::LOUDEST`] loudest others of the room, never themself.
-//!   While no more than that many send, every packet is passed on.
+//!   While no more than that many speak, every packet is passed on. Who is pinned
+//!   ([`Rights`](parlor_core::media::Rights)) is heard before others who are louder. Silence is
+//!   not passed on, but for the first moment of it and three frames that say so.
 //! - A slot keeps its speaker while they are heard. Its sequence numbers and timestamps go on
 //!   without a seam whoever speaks through it.
 //! - Once [`set_rights`](parlor_core::media::MediaBackend::set_rights) has returned, nothing
 //!   more of a muted microphone is passed on, whatever its client does; three frames of silence
-//!   close the gap.
+//!   close the gap. What has come in and not gone out yet is dropped.
+//! - A packet that is passed on costs no allocation. Where AES-GCM is negotiated (RFC 7714), which
+//!   browsers do, the engine seals it itself, and never uses a nonce twice.
 //! - Nothing unauthenticated is answered, and nothing is sent to an address only because an offer
 //!   names it: candidates of clients are ignored, their addresses are learnt from their signed
 //!   connectivity checks. ICE is full ICE on both sides (RFC 8445).

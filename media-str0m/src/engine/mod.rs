@@ -1,9 +1,9 @@
 //! The forwarder as a state machine: no sockets, no clock, no runtime, no threads.
 //!
 //! ```text
-//!  Input::Datagram ─▶ Demux ─▶ Session (str0m) ─▶ Stage ─▶ Slots of the others ─▶ Output::Batch
-//!                     address    DTLS, SRTP       the       numbers without
-//!                     or ufrag                    loudest   a seam
+//!  Input::Datagram ─▶ Demux ─▶ Session (str0m) ─▶ Gate ─▶ Stage ─▶ Room ─▶ Listeners ─▶ Output::Batch
+//!                     address    DTLS, SRTP        speech  the       cues    slots, and
+//!                     or ufrag                     only    loudest           the fast lane
 //!  Input::Command ─▶ Shard ─▶ Output::Reply          Input::Timeout ─▶ Deadlines ─▶ who is due
 //! ```
 //!
@@ -12,6 +12,12 @@
 //! listener then leaves in one visit. The same inputs at the same instants lead to the same
 //! decisions; only keys, certificates and identifiers that must not be guessed are random, and
 //! those come from the crypto library.
+//!
+//! What comes in waits in its room as a cue until the host polls, or in a large room for a tick of
+//! a few milliseconds. Then each listener is visited once, in the order they lie in memory, and
+//! given all that is due. On the **fast lane** the engine writes header, payload and tag straight
+//! into the batch, with the keys that DTLS has exported, and str0m does not even know of the
+//! streams; where AES-GCM was not negotiated, str0m writes.
 //!
 //! Whatever comes from outside is bounded, and what is not authenticated is met with silence:
 //! it costs a hash lookup or a MAC, allocates nothing and is counted in [`Stats::dropped`].
