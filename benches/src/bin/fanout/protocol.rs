@@ -61,7 +61,8 @@ pub(crate) struct Snapshot {
 impl Snapshot {
     /// What the operating system knows of this process.
     pub(crate) fn of_process() -> Result<Self> {
-        let (cpu_us, rss_bytes) = (usage::process_cpu_us()?, usage::rss_bytes()?);
+        let rss_bytes = usage::rss_bytes()?;
+        let cpu_us = u64::try_from(usage::process_cpu()?.as_micros())?;
         Ok(Self { cpu_us, rss_bytes, ..Self::default() })
     }
 }

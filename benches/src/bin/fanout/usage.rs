@@ -1,26 +1,22 @@
 //! What a process uses, and how much it may.
 
 use std::fs;
+use std::time::Duration;
 
-use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::time::{ClockId, clock_gettime};
 
 use crate::Result;
 
 /// CPU time of this process, in user mode and in the kernel.
-pub(crate) fn process_cpu_us() -> Result<u64> {
-    cpu_us(UsageWho::RUSAGE_SELF)
+pub(crate) fn process_cpu() -> Result<Duration> {
+    // To the nanosecond, where getrusage(2) and /proc may be a tick behind.
+    Ok(clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID)?.into())
 }
 
 /// CPU time of this thread, in user mode and in the kernel.
-pub(crate) fn thread_cpu_us() -> Result<u64> {
-    cpu_us(UsageWho::RUSAGE_THREAD)
-}
-
-fn cpu_us(who: UsageWho) -> Result<u64> {
-    let used = getrusage(who)?;
-    let [user, system] = [used.user_time(), used.system_time()];
-    let us = (user.tv_sec() + system.tv_sec()) * 1_000_000 + user.tv_usec() + system.tv_usec();
-    Ok(us.try_into()?)
+pub(crate) fn thread_cpu() -> Result<Duration> {
+    Ok(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)?.into())
 }
 
 /// The memory of this process that is in use, in bytes.
