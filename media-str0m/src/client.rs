@@ -28,6 +28,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use str0m::change::{SdpAnswer, SdpPendingOffer};
+use str0m::config::DtlsCert;
 use str0m::media::{Direction, MediaKind, Mid};
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::{Extension, ExtensionValues, RtpPacket, RtpWrite};
@@ -47,15 +48,39 @@ pub struct ClientConfig {
     pub slots: usize,
     /// Whether its packets say how loud they are (RFC 6464).
     pub levels: bool,
+    /// The certificate it shows; without one it makes its own.
+    pub certificate: Option<Certificate>,
 }
 
 impl ClientConfig {
     /// A microphone with levels and three slots.
     #[must_use]
     pub fn at(address: SocketAddr) -> Self {
-        Self { address, microphone: true, slots: 3, levels: true }
+        Self { address, microphone: true, slots: 3, levels: true, certificate: None }
     }
 }
+
+/// A DTLS certificate with its key, which many clients may share: to make one for each costs a
+/// load harness more than it tells.
+#[derive(Clone, Debug)]
+pub struct Certificate(Arc<DtlsCert>);
+
+impl Certificate {
+    /// Makes one. `None` if the crypto library gives none.
+    #[must_use]
+    pub fn generate() -> Option<Self> {
+        let made = str0m::crypto::from_feature_flags().dtls_provider.generate_certificate()?;
+        Some(Self(Arc::new(made)))
+    }
+}
+
+impl PartialEq for Certificate {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.certificate == other.0.certificate
+    }
+}
+
+impl Eq for Certificate {}
 
 /// Why a client could not go on.
 #[derive(Debug, thiserror::Error)]
@@ -130,7 +155,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Makes a client with a certificate of its own.
+    /// Makes a client.
     ///
     /// # Panics
     /// If the address cannot be a candidate, because it is unspecified, multicast or link-local.
@@ -145,6 +170,9 @@ impl Client {
             .set_extension(4, Extension::RtpMid);
         if config.levels {
             rtc = rtc.set_extension(1, Extension::AudioLevel);
+        }
+        if let Some(Certificate(certificate)) = &config.certificate {
+            rtc = rtc.set_dtls_cert(DtlsCert::clone(certificate));
         }
         let mut rtc = rtc.build(now);
         let candidate = Candidate::host(config.address, "udp");
