@@ -1,58 +1,44 @@
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use parlor_core::media::MediaEvent;
 use tokio::sync::Notify;
 
-/// Events on their way to the host. It is bounded even if the host never takes any: when it is
-/// full, who speaks, who connects and who is lost are no longer told; that a leg is over always
-/// is, and no new legs are taken, so there are never more than `max` plus a leg each.
-#[derive(Debug)]
-pub(super) struct EventQueue {
+/// Events on their way from one driver or several to the host. It is bounded even if the host
+/// never takes any: when it is full, who speaks, who connects and who is lost are no longer told;
+/// that a leg is over always is, and no new legs are taken, so there are never more than `max`
+/// plus a leg each.
+pub(crate) struct EventQueue {
     state: Mutex<State>,
     news: Notify,
     max: usize,
+    on_event: OnEvent,
 }
+
+/// Sees every event before it is queued, those included that are then dropped, and may change it.
+type OnEvent = Box<dyn Fn(MediaEvent) -> MediaEvent + Send + Sync>;
 
 #[derive(Debug, Default)]
 struct State {
     events: VecDeque<MediaEvent>,
+    /// How many may still add to it.
+    sources: usize,
     closed: bool,
-    dropped: u64,
 }
 
 impl EventQueue {
-    pub(super) fn new(max: usize) -> Self {
-        Self { state: Mutex::default(), news: Notify::new(), max }
+    pub(crate) fn new(max: usize, on_event: OnEvent) -> Arc<Self> {
+        Arc::new(Self { state: Mutex::default(), news: Notify::new(), max, on_event })
     }
 
-    pub(super) fn push(&self, event: MediaEvent) {
-        let mut state = self.state();
-        let must = matches!(event, MediaEvent::Closed { .. });
-        if state.events.len() >= self.max && !must {
-            state.dropped += 1;
-            return;
-        }
-        state.events.push_back(event);
-        drop(state);
-        self.news.notify_one();
+    /// Someone who adds to it. When there is none any more, it ends.
+    pub(crate) fn source(self: &Arc<Self>) -> EventSource {
+        self.state().sources += 1;
+        EventSource(self.clone())
     }
 
-    /// There will be no more.
-    pub(super) fn close(&self) {
-        self.state().closed = true;
-        self.news.notify_one();
-    }
-
-    pub(super) fn is_full(&self) -> bool {
-        self.state().events.len() >= self.max
-    }
-
-    pub(super) fn dropped(&self) -> u64 {
-        self.state().dropped
-    }
-
-    pub(super) async fn next(&self) -> Option<MediaEvent> {
+    pub(crate) async fn next(&self) -> Option<MediaEvent> {
         loop {
             let news = self.news.notified();
             {
@@ -76,6 +62,51 @@ impl EventQueue {
     }
 }
 
+impl fmt::Debug for EventQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventQueue").field("state", &self.state).field("max", &self.max).finish()
+    }
+}
+
+/// Adds to an [`EventQueue`].
+#[derive(Debug)]
+pub(crate) struct EventSource(Arc<EventQueue>);
+
+impl EventSource {
+    /// Adds events, which nothing from elsewhere comes between; gives how many were dropped.
+    pub(crate) fn push(&self, events: impl IntoIterator<Item = MediaEvent>) -> u64 {
+        let mut dropped = 0;
+        let mut state = self.0.state();
+        for event in events {
+            let event = (self.0.on_event)(event);
+            let must = matches!(event, MediaEvent::Closed { .. });
+            if state.events.len() >= self.0.max && !must {
+                dropped += 1;
+            } else {
+                state.events.push_back(event);
+            }
+        }
+        drop(state);
+        self.0.news.notify_one();
+        dropped
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.0.state().events.len() >= self.0.max
+    }
+}
+
+impl Drop for EventSource {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.sources -= 1;
+        if state.sources == 0 {
+            state.closed = true;
+            self.0.news.notify_one();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use parlor_core::Uuid;
@@ -84,26 +115,41 @@ mod tests {
 
     use super::*;
 
+    fn speaking() -> MediaEvent {
+        let room = RoomId(Uuid::nil());
+        MediaEvent::Speaking { room, participants: vec![], dominant: None, recent: vec![] }
+    }
+
+    fn closed(reason: CloseReason) -> MediaEvent {
+        let (leg, room) = (LegId(Uuid::nil()), RoomId(Uuid::nil()));
+        MediaEvent::Closed { leg, room, participant: ParticipantId(Uuid::nil()), reason }
+    }
+
     #[tokio::test]
     async fn a_full_queue_drops_all_but_ends() {
-        let (leg, room) = (LegId(Uuid::nil()), RoomId(Uuid::nil()));
-        let participant = ParticipantId(Uuid::nil());
-        let speaking =
-            || MediaEvent::Speaking { room, participants: vec![], dominant: None, recent: vec![] };
-        let reason = CloseReason::Disconnected;
-        let closed = || MediaEvent::Closed { leg, room, participant, reason };
-        let queue = EventQueue::new(2);
-        for _ in 0..5 {
-            queue.push(speaking());
-        }
-        queue.push(closed());
-        queue.close();
-        assert!(queue.is_full());
-        assert_eq!(queue.dropped(), 3);
+        let ended = || closed(CloseReason::Disconnected);
+        let queue = EventQueue::new(2, Box::new(|event| event));
+        let source = queue.source();
+        assert_eq!(source.push((0..5).map(|_| speaking())), 3);
+        assert_eq!(source.push([ended()]), 0);
+        assert!(source.is_full());
+        drop(source);
         assert_eq!(queue.next().await, Some(speaking()));
         assert_eq!(queue.next().await, Some(speaking()));
-        assert_eq!(queue.next().await, Some(closed()));
+        assert_eq!(queue.next().await, Some(ended()));
         assert_eq!(queue.next().await, None);
+        assert_eq!(queue.next().await, None);
+    }
+
+    #[tokio::test]
+    async fn it_ends_with_the_last_source() {
+        let replaced = |_| closed(CloseReason::Replaced);
+        let queue = EventQueue::new(2, Box::new(replaced));
+        let (one, two) = (queue.source(), queue.source());
+        drop(one);
+        two.push([closed(CloseReason::Disconnected)]);
+        drop(two);
+        assert_eq!(queue.next().await, Some(closed(CloseReason::Replaced)));
         assert_eq!(queue.next().await, None);
     }
 }
