@@ -43,12 +43,6 @@ fn main() -> anyhow::Result<ExitCode> {
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,str0m=error"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 
-    // The engine gets a thread of its own, so that its CPU time can be told from the peers'.
-    let engine = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .thread_name("engine")
-        .enable_all()
-        .build()?;
     let peers =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let scene = scene::Scene {
@@ -56,7 +50,7 @@ fn main() -> anyhow::Result<ExitCode> {
         listeners: args.listeners,
         talk: Duration::from_secs(args.seconds),
     };
-    let report = peers.block_on(scene.play(engine.handle().clone()))?;
+    let report = peers.block_on(scene.play())?;
 
     let mut stdout = std::io::stdout().lock();
     match args.json {

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd as _;
+use std::sync::Once;
 
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
@@ -48,8 +49,8 @@ enum Gso {
 impl Offload {
     /// Sets the socket up, with merging and cutting if it is wanted and there.
     pub(super) fn new(socket: &UdpSocket, wanted: bool) -> Self {
-        widen(socket, Buffer::RECEIVE);
-        widen(socket, Buffer::SEND);
+        widen(socket, &RECEIVE);
+        widen(socket, &SEND);
         if !wanted {
             return Self { gso: Gso::Off };
         }
@@ -230,28 +231,41 @@ struct Buffer {
     option: libc::c_int,
     /// Not bound by the system's limit, for those with `CAP_NET_ADMIN`.
     force: libc::c_int,
+    /// Whoever runs this has been told that it is small.
+    told: Once,
 }
 
-impl Buffer {
-    const RECEIVE: Self =
-        Self { what: "receive", option: libc::SO_RCVBUF, force: libc::SO_RCVBUFFORCE };
-    const SEND: Self = Self { what: "send", option: libc::SO_SNDBUF, force: libc::SO_SNDBUFFORCE };
-}
+static RECEIVE: Buffer = Buffer {
+    what: "receive",
+    option: libc::SO_RCVBUF,
+    force: libc::SO_RCVBUFFORCE,
+    told: Once::new(),
+};
+
+static SEND: Buffer = Buffer {
+    what: "send",
+    option: libc::SO_SNDBUF,
+    force: libc::SO_SNDBUFFORCE,
+    told: Once::new(),
+};
 
 /// Has the kernel keep more than the few 100 KiB it would. See socket(7).
-fn widen(socket: &UdpSocket, buffer: Buffer) {
+fn widen(socket: &UdpSocket, buffer: &Buffer) {
     let socket = socket.as_fd();
     let set = |option| system::set_option(socket, libc::SOL_SOCKET, option, BUFFER_BYTES);
     let _ = set(buffer.force).or_else(|_| set(buffer.option));
     let got = system::option(socket, libc::SOL_SOCKET, buffer.option).unwrap_or_default();
     // The kernel says twice of what it has set aside for payloads.
     if got < 2 * BUFFER_BYTES {
-        tracing::warn!(
-            bytes = got / 2,
-            wanted = BUFFER_BYTES,
-            "the kernel's {} buffer is small; net.core.rmem_max and wmem_max limit it",
-            buffer.what
-        );
+        // It is the same for every socket.
+        buffer.told.call_once(|| {
+            tracing::warn!(
+                bytes = got / 2,
+                wanted = BUFFER_BYTES,
+                "the kernel's {} buffer is small; net.core.rmem_max and wmem_max limit it",
+                buffer.what
+            );
+        });
     }
 }
 

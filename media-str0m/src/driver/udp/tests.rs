@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::*;
+use crate::driver::SendLost;
 
 /// Nothing takes this long unless it never happens.
 const LONG: Duration = Duration::from_secs(20);
@@ -124,10 +125,7 @@ async fn a_datagram_that_cannot_be_sent_takes_no_other_with_it() {
         parcel.send(&mut from);
         let expected: Vec<_> = parcel.of(to).into_iter().filter(|it| it.0 == source).collect();
         assert_eq!(receive(&mut one, expected.len()).await, expected);
-        assert_eq!(
-            from.stats().lost,
-            super::super::SendLost { overflow: 0, refused: 12, no_socket: 3 }
-        );
+        assert_eq!(from.stats().lost, SendLost { overflow: 0, refused: 12, no_socket: 3 });
         // None of that is held against cutting.
         assert_eq!(from.stats().gso_messages > 0, offload && cfg!(target_os = "linux"));
     }
