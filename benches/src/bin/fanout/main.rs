@@ -31,6 +31,7 @@ mod usage;
 mod voice;
 
 use std::error::Error;
+use std::process::ExitCode;
 
 use clap::builder::RangedU64ValueParser;
 use clap::{Parser, ValueEnum};
@@ -88,12 +89,19 @@ impl Engine {
     }
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match arguments.engine {
+    let done = match arguments.engine {
         Some(Engine::Parlor) => sfu::run(),
         Some(Engine::Plain) => plain::run(),
         None => measure(&arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("fanout: {error}");
+            ExitCode::FAILURE
+        }
     }
 }
 
