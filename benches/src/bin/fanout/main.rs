@@ -73,6 +73,9 @@ struct Arguments {
     engine: Option<Engine>,
 }
 
+/// An address has so many ports for sockets that do not ask for one, less a few for others.
+const FILES_MAX: u64 = 27_000;
+
 /// What forwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Engine {
@@ -106,7 +109,11 @@ fn main() -> ExitCode {
 }
 
 fn measure(arguments: &Arguments) -> Result<()> {
-    usage::allow_open_files(files(arguments))?;
+    let clients = files(arguments);
+    if clients > FILES_MAX {
+        return Err(format!("loopback has ports for {FILES_MAX} clients, not {clients}").into());
+    }
+    usage::allow_open_files(clients)?;
     let certificate = Certificate::generate().ok_or("there is no DTLS certificate to be had")?;
     let parlor = run::run(arguments, Engine::Parlor, &certificate)?;
     let plain = run::run(arguments, Engine::Plain, &certificate)?;
