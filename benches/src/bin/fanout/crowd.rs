@@ -282,17 +282,23 @@ impl Worker {
     }
 
     fn answer(&mut self, n: usize, answer: std::result::Result<String, String>) {
-        let accept = |answer: String| {
+        let before = self.peers[n].state;
+        // It may have given up meanwhile.
+        if !matches!(before, State::Connecting { .. }) {
+            return;
+        }
+        let accepted = answer.and_then(|answer| {
             let accepted = self.peers[n].accept(&answer, &mut self.common);
             accepted.map_err(|error| error.to_string())
-        };
-        let accepted = answer.and_then(accept);
-        if let Err(why) = accepted {
-            self.peers[n].fail();
-            self.under_way -= 1;
-            return self.blame(why);
+        });
+        match accepted {
+            Ok(()) => self.attend(n, before),
+            Err(why) => {
+                self.peers[n].fail();
+                self.under_way -= 1;
+                self.blame(why);
+            }
         }
-        self.schedule(n);
     }
 
     fn read(&mut self, n: usize) {

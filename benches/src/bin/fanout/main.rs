@@ -31,6 +31,7 @@ mod usage;
 mod voice;
 
 use std::error::Error;
+use std::process::ExitCode;
 
 use clap::builder::RangedU64ValueParser;
 use clap::{Parser, ValueEnum};
@@ -72,6 +73,9 @@ struct Arguments {
     engine: Option<Engine>,
 }
 
+/// An address has so many ports for sockets that do not ask for one, less a few for others.
+const FILES_MAX: u64 = 27_000;
+
 /// What forwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Engine {
@@ -88,17 +92,28 @@ impl Engine {
     }
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match arguments.engine {
+    let done = match arguments.engine {
         Some(Engine::Parlor) => sfu::run(),
         Some(Engine::Plain) => plain::run(),
         None => measure(&arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("fanout: {error}");
+            ExitCode::FAILURE
+        }
     }
 }
 
 fn measure(arguments: &Arguments) -> Result<()> {
-    usage::allow_open_files(files(arguments))?;
+    let clients = files(arguments);
+    if clients > FILES_MAX {
+        return Err(format!("loopback has ports for {FILES_MAX} clients, not {clients}").into());
+    }
+    usage::allow_open_files(clients)?;
     let certificate = Certificate::generate().ok_or("there is no DTLS certificate to be had")?;
     let parlor = run::run(arguments, Engine::Parlor, &certificate)?;
     let plain = run::run(arguments, Engine::Plain, &certificate)?;

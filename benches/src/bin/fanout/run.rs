@@ -247,21 +247,21 @@ impl<'a> Play<'a> {
         let (done, is_done) = mpsc::channel();
         let begin = sockets::now();
         self.crowds[VOICES].order(Order::Speak { frames: seconds * FRAMES_PER_S, rooms, done });
-        let (began, mut swaps) = (Instant::now(), 0);
+        let began = Instant::now();
+        let mut swaps = (churn > 0.0).then_some(1_u32);
         loop {
-            let at = Duration::from_secs_f64(f64::from(swaps + 1) / churn.max(1.0));
-            let next = if churn > 0.0 { began + at } else { began + Duration::MAX / 4 };
-            let left = next.saturating_duration_since(Instant::now());
-            match is_done.recv_timeout(left.min(SETTLE)) {
+            let next = swaps.map(|n| began + Duration::from_secs_f64(f64::from(n) / churn));
+            let left = next.map(|next| next.saturating_duration_since(Instant::now()));
+            match is_done.recv_timeout(left.unwrap_or(SETTLE).min(SETTLE)) {
                 Ok(()) => break,
                 Err(mpsc::RecvTimeoutError::Disconnected) => {
                     return Err("the speakers' thread has failed".into());
                 }
                 Err(mpsc::RecvTimeoutError::Timeout) => self.sfu.check()?,
             }
-            if churn > 0.0 && Instant::now() >= next {
+            if next.is_some_and(|next| next <= Instant::now()) {
                 self.crowds[DRAIN].order(Order::Swap);
-                swaps += 1;
+                swaps = swaps.map(|n| n + 1);
             }
         }
         let end = sockets::now();

@@ -75,25 +75,9 @@ fn snapshot(stats: &DriverStats) -> Result<Snapshot> {
         sessions: engine.sessions,
         packets_in: engine.packets_in,
         copies_sent: engine.packets_out,
-        send_lost: stats.send_lost,
-        wakeups: wakeups(stats),
-        forwarding_us: forwarding_us(stats),
+        send_lost: stats.sockets.lost.total(),
+        wakeups: Some(engine.wakeups),
+        forwarding_us: Some([0.5, 0.99, 0.999].map(|q| stats.forwarding.quantile(q) as f64)),
         ..Snapshot::of_process()?
     })
-}
-
-/// From ingress to egress: p50, p99 and p99.9 in microseconds, as the engine has measured them.
-///
-/// The driver does not say yet. Once it has `DriverStats.forwarding`, this is the only place that
-/// reads it: `Some([0.5, 0.99, 0.999].map(|q| stats.forwarding.quantile(q).as_secs_f64() * 1e6))`.
-fn forwarding_us(_stats: &DriverStats) -> Option<[f64; 3]> {
-    None
-}
-
-/// How often something was done for a session.
-///
-/// The engine does not count it yet. Once it has `Stats.wakeups`, this is the only place that
-/// reads it: `Some(stats.engine.wakeups)`.
-fn wakeups(_stats: &DriverStats) -> Option<u64> {
-    None
 }

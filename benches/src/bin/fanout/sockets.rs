@@ -47,6 +47,8 @@ pub(crate) struct Reader {
 
 impl Reader {
     pub(crate) fn new() -> Self {
+        // A header keeps the length of the notes that its last datagram had. All of ours have one
+        // note, of one size, so that it always fits.
         let control = nix::cmsg_space!(TimeSpec);
         Self {
             headers: MultiHeaders::preallocate(DATAGRAMS_MAX, Some(control)),
