@@ -76,6 +76,7 @@ fn snapshot(stats: &DriverStats) -> Result<Snapshot> {
         packets_in: engine.packets_in,
         copies_sent: engine.packets_out,
         send_lost: stats.send_lost,
+        dropped: format!("{:?}", engine.dropped),
         wakeups: wakeups(stats),
         forwarding_us: forwarding_us(stats),
         ..Snapshot::of_process()?
