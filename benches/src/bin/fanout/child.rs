@@ -22,6 +22,7 @@ pub(crate) struct Sfu {
     replies: Option<BufReader<ChildStdout>>,
     snapshots: mpsc::Receiver<Snapshot>,
     told: mpsc::Sender<Snapshot>,
+    pub(crate) port: u16,
 }
 
 /// The way to the forwarder, for many threads.
@@ -51,12 +52,19 @@ impl Sfu {
         let mut replies = BufReader::new(process.stdout.take().ok_or("a child has an output")?);
         let mut line = String::new();
         replies.read_line(&mut line)?;
-        let Ok(Reply::Ready { .. }) = serde_json::from_str(&line) else {
+        let Ok(Reply::Ready { address }) = serde_json::from_str(&line) else {
             return Err(format!("the forwarder does not start; it says {line:?}").into());
         };
         let (told, snapshots) = mpsc::channel();
         let requests = Arc::new(Requests { stdin: Mutex::new(stdin) });
-        Ok(Self { process, requests, replies: Some(replies), snapshots, told })
+        Ok(Self {
+            process,
+            requests,
+            replies: Some(replies),
+            snapshots,
+            told,
+            port: address.port(),
+        })
     }
 
     pub(crate) fn requests(&self) -> Arc<Requests> {

@@ -75,6 +75,7 @@ pub(crate) struct Report {
 /// Somebody who was there all the time.
 pub(crate) struct Heard {
     pub(crate) seat: Seat,
+    pub(crate) port: u16,
     pub(crate) is_up: bool,
     pub(crate) tally: crate::tally::Tally,
     pub(crate) arrived: u64,
@@ -438,6 +439,7 @@ impl Worker {
             .filter(stayed)
             .map(|peer| Heard {
                 seat: peer.seat,
+                port: peer.port,
                 is_up: peer.state == State::Up,
                 tally: peer.tally,
                 arrived: peer.arrived,

@@ -46,6 +46,7 @@ pub(crate) enum State {
 pub(crate) struct Peer {
     pub(crate) socket: Arc<UdpSocket>,
     pub(crate) seat: Seat,
+    pub(crate) port: u16,
     pub(crate) state: State,
     /// Whether it came while people spoke: it is then owed nothing.
     pub(crate) is_late: bool,
@@ -66,10 +67,11 @@ impl Peer {
     /// Somebody with a socket of their own and an offer to make.
     pub(crate) fn new(seat: Seat, common: &Common) -> Result<(Self, String)> {
         let socket = Arc::new(sockets::bind()?);
+        let address = socket.local_addr()?;
         let config = ClientConfig {
             microphone: matches!(seat.role, Role::Speaker(_)),
             certificate: Some(common.certificate.clone()),
-            ..ClientConfig::at(socket.local_addr()?)
+            ..ClientConfig::at(address)
         };
         let now = Instant::now();
         let mut client = Client::new(config, now);
@@ -77,6 +79,7 @@ impl Peer {
         let peer = Self {
             socket,
             seat,
+            port: address.port(),
             state: State::Connecting { since: now },
             is_late: common.began,
             tally: Tally::default(),

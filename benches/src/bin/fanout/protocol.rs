@@ -40,7 +40,7 @@ pub(crate) enum Reply {
 }
 
 /// How things are with the forwarder. All but the memory and the number of sessions only grow.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Snapshot {
     /// CPU time of the whole process, in user mode and in the kernel.
     pub(crate) cpu_us: u64,
@@ -52,6 +52,8 @@ pub(crate) struct Snapshot {
     pub(crate) copies_sent: u64,
     /// Datagrams the socket did not take.
     pub(crate) send_lost: u64,
+    /// What was dropped on purpose and why, as the engine counts it.
+    pub(crate) dropped: String,
     /// How often something was done for a session, where the engine counts it.
     pub(crate) wakeups: Option<u64>,
     /// From ingress to egress, in microseconds: p50, p99, p99.9, where the engine says so.

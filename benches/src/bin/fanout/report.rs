@@ -28,6 +28,12 @@ pub(crate) struct Report {
     misrouted: u64,
     lost_clients: usize,
     send_lost: u64,
+    /// Frames that left the speakers, and those of them the engine has taken in.
+    ingress_sent: u64,
+    ingress_taken: u64,
+    /// Thrown away by the kernel, because the forwarder or the harness did not read in time.
+    sfu_socket_drops: u64,
+    client_socket_drops: u64,
     engine_p50_us: Option<f64>,
     engine_p99_us: Option<f64>,
     #[serde(rename = "engine_p99.9_us")]
@@ -90,6 +96,10 @@ impl Report {
             misrouted: parlor.misrouted,
             lost_clients: parlor.lost_clients,
             send_lost: parlor.end.send_lost,
+            ingress_sent: parlor.sent,
+            ingress_taken: parlor.taken(),
+            sfu_socket_drops: parlor.sfu_drops,
+            client_socket_drops: parlor.client_drops,
             engine_p50_us: engine(0),
             engine_p99_us: engine(1),
             engine_p999_us: engine(2),
@@ -145,6 +155,10 @@ impl Report {
             rows.push(("delivered of what clients let through", share(self.delivered_of_sent)));
         }
         rows.extend([
+            ("frames speakers sent", self.ingress_sent.to_string()),
+            ("frames the engine took in", self.ingress_taken.to_string()),
+            ("datagrams lost at the forwarder's socket", self.sfu_socket_drops.to_string()),
+            ("datagrams lost by the harness", self.client_socket_drops.to_string()),
             ("duplicates", self.duplicates.to_string()),
             ("holes in the numbers", self.missing.to_string()),
             ("copies decrypted", self.decrypted.to_string()),

@@ -1,5 +1,6 @@
 //! One play: a forwarder starts, clients connect, are quiet, speak, and all is counted.
 
+use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
@@ -12,7 +13,7 @@ use crate::histogram::Histogram;
 use crate::peer::{Role, Seat};
 use crate::protocol::Snapshot;
 use crate::voice::FRAMES_PER_S;
-use crate::{Arguments, Engine, Result, sockets};
+use crate::{Arguments, Engine, Result, sockets, usage};
 
 /// How many listeners decrypt what they hear.
 const DECRYPTING: u32 = 50;
@@ -41,6 +42,11 @@ pub(crate) struct Outcome {
     pub(crate) idle: Option<Idle>,
     pub(crate) begin: Snapshot,
     pub(crate) end: Snapshot,
+    /// Frames the speakers have sent, those not counted that were dropped on purpose.
+    pub(crate) sent: u64,
+    /// What the kernel threw away because the forwarder, or the harness, did not read in time.
+    pub(crate) sfu_drops: u64,
+    pub(crate) client_drops: u64,
     pub(crate) owed: f64,
     /// Copies owed if what the clients dropped on the way in is not counted.
     pub(crate) owed_of_sent: f64,
@@ -66,6 +72,11 @@ pub(crate) struct Idle {
 }
 
 impl Outcome {
+    /// Packets of microphones the forwarder has taken in.
+    pub(crate) fn taken(&self) -> u64 {
+        self.end.packets_in - self.begin.packets_in
+    }
+
     pub(crate) fn copies(&self) -> u64 {
         self.end.copies_sent - self.begin.copies_sent
     }
@@ -107,6 +118,9 @@ pub(crate) fn run(
         idle,
         begin,
         end,
+        sent: 0,
+        sfu_drops: 0,
+        client_drops: 0,
         owed: 0.0,
         owed_of_sent: 0.0,
         received: 0,
@@ -122,7 +136,15 @@ pub(crate) fn run(
         joined: 0,
         joined_not_up: 0,
     };
+    if outcome.begin.dropped != outcome.end.dropped {
+        eprintln!("{}: {}", engine.name(), outcome.end.dropped);
+    }
+    let drops: HashMap<u16, u64> = usage::socket_drops()?.into_iter().collect();
+    let drops = |port: u16| drops.get(&port).copied().unwrap_or_default();
+    outcome.sfu_drops = drops(play.sfu.port);
     let reports = play.end()?;
+    let heard = reports.iter().flat_map(|report| &report.peers);
+    outcome.client_drops = heard.map(|it| drops(it.port)).sum();
     add_up(&mut outcome, arguments, engine, &reports, window);
     Ok(outcome)
 }
@@ -320,6 +342,7 @@ fn add_up(
             outcome.gap_max = outcome.gap_max.max(it.tally.gap_max(begin, end));
         }
     }
+    outcome.sent = sent;
     outcome.owed_of_sent = outcome.owed * sent as f64 / made.max(1) as f64;
     for report in reports {
         outcome.e2e.merge(&report.e2e);

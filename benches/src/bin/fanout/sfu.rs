@@ -76,6 +76,7 @@ fn snapshot(stats: &DriverStats) -> Result<Snapshot> {
         packets_in: engine.packets_in,
         copies_sent: engine.packets_out,
         send_lost: stats.sockets.lost.total(),
+        dropped: format!("{:?}", engine.dropped),
         wakeups: Some(engine.wakeups),
         forwarding_us: Some([0.5, 0.99, 0.999].map(|q| stats.forwarding.quantile(q) as f64)),
         ..Snapshot::of_process()?

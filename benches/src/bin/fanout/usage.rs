@@ -27,6 +27,16 @@ pub(crate) fn rss_bytes() -> Result<u64> {
     Ok(kib.trim().parse::<u64>()? * 1_024)
 }
 
+/// How many datagrams the kernel has thrown away at each UDP port because nobody read in time.
+pub(crate) fn socket_drops() -> Result<Vec<(u16, u64)>> {
+    let drops = |line: &str| {
+        let mut fields = line.split_ascii_whitespace();
+        let port = u16::from_str_radix(fields.nth(1)?.rsplit(':').next()?, 16).ok()?;
+        Some((port, fields.last()?.parse().ok()?))
+    };
+    Ok(fs::read_to_string("/proc/net/udp")?.lines().skip(1).filter_map(drops).collect())
+}
+
 /// Sees to it that so many files may be open.
 ///
 /// # Errors
