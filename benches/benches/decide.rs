@@ -5,7 +5,7 @@ use std::hint::black_box;
 use criterion::{Criterion, criterion_group, criterion_main};
 use parlor_core::Uuid;
 use parlor_core::engine::{Command, Ctx};
-use parlor_core::media::LegId;
+use parlor_core::media::{LegId, Setup};
 use parlor_core::rooms::{Join, LegConnected, SetSelfMute};
 use parlor_core::storage::{Draft, Held, Missing, Need, Stop};
 
@@ -19,7 +19,8 @@ fn decide(c: &mut Criterion) {
     measure(c, "join", &scene, &ctx, &join);
 
     let participant = follow(&mut scene, &ctx, &join).participant;
-    let connected = LegConnected { room, participant, leg: LegId(Uuid::nil()), lease_epoch: 0 };
+    let (leg, setup) = (LegId(Uuid::nil()), Setup::default());
+    let connected = LegConnected { room, participant, leg, lease_epoch: 0, setup };
     measure(c, "leg_connected", &scene, &ctx, &connected);
 
     follow(&mut scene, &ctx, &connected);

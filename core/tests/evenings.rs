@@ -9,10 +9,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use parlor_core::calls::EndReason;
 use parlor_core::conformance::{ManualClock, SeededEntropy, World, block_on};
 use parlor_core::engine::{AnyCommand, Clock as _, Error, Parlor, Settings, Sweep, Timer};
 use parlor_core::events::Actor;
-use parlor_core::media::LegId;
+use parlor_core::media::{LegId, Setup};
 use parlor_core::rooms::{
     AcceptInvite, Admitted, Ban, ClaimRoom, Close, ConnectionState, DeclineInvite, ExpireDeparted,
     ExpireEmpty, ExpireInvite, GrantFloor, GrantNext, HandQueue, InviteToSpeak, Join, Kick, Lapse,
@@ -204,7 +205,9 @@ impl Evening {
             // Mostly what the node says that has the room, sometimes one that has lost it.
             25..=27 => {
                 let lease_epoch = self.epoch(at) - i64::from(n % 8 == 0);
-                (Actor::HOST, LegConnected { room: at, participant, leg, lease_epoch }.into())
+                let setup = Setup::default();
+                let up = LegConnected { room: at, participant, leg, lease_epoch, setup };
+                (Actor::HOST, up.into())
             }
             28 => {
                 let lease_epoch = self.epoch(at) - i64::from(n % 8 == 0);
@@ -212,7 +215,9 @@ impl Evening {
             }
             29 => {
                 let lease_epoch = self.epoch(at);
-                (Actor::HOST, LegClosed { room: at, participant, leg, lease_epoch }.into())
+                let reason = EndReason::ALL[n as usize % EndReason::ALL.len()];
+                let closed = LegClosed { room: at, participant, leg, lease_epoch, reason };
+                (Actor::HOST, closed.into())
             }
             // A timer that fires out of turn: early, late, again, or for what is long over.
             30 => (Actor::HOST, out_of_turn(n, at, participant)),

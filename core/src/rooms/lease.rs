@@ -13,6 +13,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Event, LegOrphaned, Refusal, Room, RoomId, RoomStatus, Seat, queries};
+use crate::calls;
 use crate::engine::{Command, Ctx, Deadline, Invalid, Policy, Reaction};
 use crate::events::AnyEvent;
 use crate::record::{Stored as _, Timestamp};
@@ -292,16 +293,19 @@ pub const LEASE: Deadline = Deadline {
     },
 };
 
-/// Has the legs of a node that lost a room count as lost.
+/// Has the legs of a node that lost a room count as lost: for those whose stays they carried, and
+/// in what is kept of each leg.
 pub const ORPHANS: Policy = Policy {
     name: "rooms.orphans",
     react: |envelope| match envelope.emitted.event {
         AnyEvent::Rooms(Event::Vacated { room, epoch }) => {
-            vec![Reaction::for_each(queries::seats_up_to(room, i64::MAX), move |seat: &Seat| {
+            let seats = queries::seats_up_to(room, i64::MAX);
+            let stays = Reaction::for_each(seats, move |seat: &Seat| {
                 let participant = seat.participant_id?;
                 Some(LegOrphaned { room, participant, epoch })
-            })]
+            });
+            vec![stays, calls::orphans(room, epoch)]
         }
-        AnyEvent::Rooms(_) | AnyEvent::Identity(_) => Vec::new(),
+        AnyEvent::Rooms(_) | AnyEvent::Identity(_) | AnyEvent::Calls(_) => Vec::new(),
     },
 };
