@@ -26,7 +26,7 @@ pub use commands::{
 };
 pub use events::Event;
 pub(crate) use leg::{close, come_up, lose};
-pub use reads::{LegView, Reads, ReconnectView, SampleView};
+pub use reads::{LegView, LevelView, Reads, ReconnectView, SampleView};
 pub use refusal::Refusal;
 pub use rows::{CallLeg, LegReconnect, QualitySample};
 pub use state::{EndReason, LegInput, LegState, Outcome};

@@ -72,6 +72,15 @@ pub struct SampleView {
     pub mos_centi: Option<u32>,
 }
 
+/// How good the transport of somebody in a room is, as those who are in it too see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct LevelView {
+    /// Whose.
+    pub participant: ParticipantId,
+    /// In the latest sample.
+    pub quality: Quality,
+}
+
 impl Parlor {
     /// The reads of calls.
     pub fn calls(&self) -> Reads<'_> {
@@ -80,6 +89,27 @@ impl Parlor {
 }
 
 impl Reads<'_> {
+    /// How good the transports of a room are, for those who are in it: a page of at most 500 legs
+    /// that stand. Of several legs of a participant the last one counts; those that have no sample
+    /// yet are left out. What changes from here on is told live, by
+    /// [`MediaEvent::QualityChanged`](crate::media::MediaEvent::QualityChanged).
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`] for those who are not in it, [`Refusal::BadCursor`].
+    pub async fn levels(
+        &self,
+        actor: Actor,
+        room: RoomId,
+        after: Option<&str>,
+    ) -> Result<Page<LevelView>, Error<Refusal>> {
+        self.parlor.rooms().own_stay(actor, room).await.map_err(not_there)?;
+        let page = self.page(queries::open_legs(room).limit(PAGE_MAX), after).await?;
+        let level = |leg: CallLeg| {
+            Some(LevelView { participant: leg.participant_id, quality: leg.quality? })
+        };
+        Ok(Page { rows: page.rows.into_iter().filter_map(level).collect(), next: page.next })
+    }
+
     /// The legs of a room's present session, or of its last one, the first to be asked for first:
     /// a page of 100.
     ///
@@ -152,11 +182,7 @@ impl Reads<'_> {
         room: RoomId,
     ) -> Result<crate::rooms::Room, Error<Refusal>> {
         let room = self.parlor.rooms().overseen(actor, room, Permission::ViewConnections).await;
-        room.map_err(|error| match error {
-            Error::Refused(_) => Error::Refused(Refusal::NotFound),
-            Error::KeyReused => Error::KeyReused,
-            Error::Store(error) => Error::Store(error),
-        })
+        room.map_err(not_there)
     }
 
     async fn leg_of(&self, actor: Actor, room: RoomId, leg: LegId) -> Result<(), Error<Refusal>> {
@@ -175,6 +201,15 @@ impl Reads<'_> {
     ) -> Result<Page<R>, Error<Refusal>> {
         let select = select.after(after).map_err(|bad| Error::Refused(bad.into()))?;
         Ok(self.parlor.select(&select).await?)
+    }
+}
+
+/// Whoever may not see a room's calls does not learn whether there are any.
+fn not_there(error: Error<crate::rooms::Refusal>) -> Error<Refusal> {
+    match error {
+        Error::Refused(_) => Error::Refused(Refusal::NotFound),
+        Error::KeyReused => Error::KeyReused,
+        Error::Store(error) => Error::Store(error),
     }
 }
 

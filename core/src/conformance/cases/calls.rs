@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::engine::{join, leg_lost, leg_up};
 use super::world;
 use crate::calls::{
-    CallLeg, EndReason, LegMediaStarted, LegState, LegView, QualitySample, ReconnectView,
-    ReportQuality, RequestLeg, SampleView,
+    CallLeg, EndReason, LegMediaStarted, LegState, LegView, LevelView, QualitySample,
+    ReconnectView, ReportQuality, RequestLeg, SampleView,
 };
 use crate::conformance::{Harness, World, block_on};
 use crate::engine::{AnyCommand, Settings};
@@ -115,7 +115,15 @@ pub fn a_session_is_told_leg_by_leg_in_order<H: Harness>(harness: &H) {
     );
     assert_eq!(world.count("calls.quality_changed"), 2, "a first level, and an edge");
 
+    let level = |it: usize, quality| LevelView { participant: stays[it].0, quality };
+    let levels = || block_on(calls.levels(guest, room, None)).expect("they are in it").rows;
+    assert_eq!(levels(), [], "the one leg has ended, and the other has no sample");
+    let samples = vec![sample(LegId(stays[0].0.0), stays[0].0, 120)];
+    tell(&world, ReportQuality { room, lease_epoch: 0, samples });
+    assert_eq!(levels(), [level(0, Quality::Good)]);
+
     let nobody = world.guest("Nobody");
+    assert!(block_on(calls.levels(nobody, room, None)).is_err());
     for who in [guest, nobody, Actor::HOST] {
         assert!(block_on(calls.session(who, room, None)).is_err());
         assert!(block_on(calls.participant(who, room, stay, None)).is_err());
