@@ -7,16 +7,16 @@ use futures_util::future::{Either, join_all, select};
 use futures_util::lock::Mutex as AsyncMutex;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
+use super::report::{Report, What};
 use super::{
     Connect, LegId, LegSample, MediaBackend, MediaError, MediaEvent, Rights, SdpAnswer, SdpOffer,
 };
-use crate::calls::{EndReason, LegMediaStarted, LegRefused, ReportQuality, RequestLeg};
-use crate::engine::{AnyCommand, Error, IdempotencyKey, Parlor};
+use crate::calls::{EndReason, LegRefused, ReportQuality, RequestLeg};
+use crate::engine::{Error, Parlor};
 use crate::events::{Actor, AnyEvent, Envelope};
 use crate::rooms::{
-    ClaimRoom, Claimed, ConnectionState, Event, LegClosed, LegConnected, LegLost, NodeRun,
-    Participant, ParticipantId, RENEWED_MAX, Refusal, ReleaseRoom, RenewLeases, RoomId, StartNode,
-    queries,
+    ClaimRoom, Claimed, ConnectionState, Event, NodeRun, Participant, ParticipantId, RENEWED_MAX,
+    Refusal, ReleaseRoom, RenewLeases, RoomId, StartNode, queries,
 };
 use crate::storage::{PAGE_MAX, StoreError};
 
@@ -373,7 +373,7 @@ impl Bridge {
             self.forget(participant, leg);
         }
         loop {
-            match self.parlor.execute_any(Actor::HOST, Some(&key), command.clone()).await {
+            match self.parlor.execute_any(Actor::HOST, key.as_ref(), command.clone()).await {
                 Ok(_) => {}
                 // The stay ended while its leg was coming up.
                 Err(Error::Refused(refusal)) if what == What::Connected => {
@@ -527,59 +527,10 @@ impl fmt::Debug for Bridge {
     }
 }
 
-/// What the engine says of a leg, as a command under a key of the leg and a number: a report that
-/// is repeated takes effect once.
-struct Report {
-    participant: ParticipantId,
-    leg: LegId,
-    what: What,
-    key: IdempotencyKey,
-    command: AnyCommand,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum What {
-    Connected,
-    MediaStarted,
-    Lost,
-    Closed,
-}
-
 /// What has been carried out.
 enum Done {
     Report(ParticipantId),
     Samples,
-}
-
-impl Report {
-    fn of(event: &MediaEvent, epoch: impl Fn(RoomId) -> i64) -> Option<Self> {
-        let (participant, leg, what, key, command) = match *event {
-            MediaEvent::Connected { leg, room, participant, n, setup } => {
-                let lease_epoch = epoch(room);
-                let command = LegConnected { room, participant, leg, lease_epoch, setup }.into();
-                (participant, leg, What::Connected, format!("leg:{leg}:up:{n}"), command)
-            }
-            MediaEvent::MediaStarted { leg, participant, after, .. } => {
-                let command = LegMediaStarted { leg, after }.into();
-                (participant, leg, What::MediaStarted, format!("leg:{leg}:media"), command)
-            }
-            MediaEvent::Lost { leg, room, participant, n } => {
-                let lease_epoch = epoch(room);
-                let command = LegLost { room, participant, leg, lease_epoch }.into();
-                (participant, leg, What::Lost, format!("leg:{leg}:lost:{n}"), command)
-            }
-            MediaEvent::Closed { leg, room, participant, reason } => {
-                let (lease_epoch, reason) = (epoch(room), reason.into());
-                let command = LegClosed { room, participant, leg, lease_epoch, reason }.into();
-                (participant, leg, What::Closed, format!("leg:{leg}:closed"), command)
-            }
-            MediaEvent::Speaking { .. }
-            | MediaEvent::Sampled { .. }
-            | MediaEvent::QualityChanged { .. } => return None,
-        };
-        let key = IdempotencyKey::new(key).expect("a leg's id and a number are a short key");
-        Some(Self { participant, leg, what, key, command })
-    }
 }
 
 fn is_worth_a_retry(error: &StoreError) -> bool {
