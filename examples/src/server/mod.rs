@@ -11,6 +11,7 @@
 mod api;
 mod events;
 mod hub;
+pub mod metrics;
 mod nodes;
 mod page;
 mod problem;
