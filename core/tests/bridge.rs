@@ -441,6 +441,24 @@ fn a_leg_is_followed_from_its_first_sound_to_its_end_even_if_the_stay_ends_first
 }
 
 #[test]
+fn legs_of_a_room_that_closed_while_its_node_was_dead_end_too() {
+    for comes_back in [true, false] {
+        let it = evening();
+        let leg = it.offer(GOOD).unwrap();
+        it.report(it.up(leg));
+        block_on(it.world.parlor.execute(it.host, Close { room: it.room })).unwrap();
+        match comes_back {
+            true => drop(bridge(&it.world.parlor, &it.engine)),
+            false => it.world.clock.advance(Settings::default().lease),
+        }
+        it.world.drive();
+        let [row] = &it.legs()[..] else { panic!("one leg was asked for") };
+        assert_eq!((row.state, row.end_reason), (LegState::Closed, Some(EndReason::NodeLost)));
+        assert_eq!(it.world.rows::<RoomLease>(), []);
+    }
+}
+
+#[test]
 fn samples_that_the_store_does_not_take_are_left_out_and_reports_are_not() {
     let it = evening();
     let leg = it.offer(GOOD).unwrap();

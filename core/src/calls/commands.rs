@@ -107,7 +107,8 @@ impl Command for LegMediaStarted {
 
     fn decide(&self, draft: &mut Draft<'_>, _: &Ctx) -> Result<(), Stop<Refusal>> {
         draft.need([CallLeg::own(self.leg)])?;
-        let Some(row) = draft.get::<CallLeg>(self.leg)? else { return Ok(()) };
+        let row = draft.get::<CallLeg>(self.leg)?.filter(|row| row.ended_at.is_none());
+        let Some(row) = row else { return Ok(()) };
         if let (Some(connected_at), None) = (row.connected_at, row.first_media_at) {
             let first_media_at = Some(connected_at + self.after);
             draft.put(CallLeg { first_media_at, ..row })?;

@@ -16,7 +16,7 @@ use crate::engine::{Error, Parlor};
 use crate::events::{Actor, AnyEvent, Envelope};
 use crate::rooms::{
     ClaimRoom, Claimed, ConnectionState, Event, NodeRun, Participant, ParticipantId, RENEWED_MAX,
-    Refusal, ReleaseRoom, RenewLeases, RoomId, StartNode, queries,
+    Refusal, ReleaseRoom, RenewLeases, RoomId, StartNode, VacateRoom, queries,
 };
 use crate::storage::{PAGE_MAX, StoreError};
 
@@ -102,7 +102,7 @@ impl Bridge {
             if left.is_empty() {
                 return Ok(bridge);
             }
-            let given_up = left.into_iter().map(|it| bridge.give_up(it.room_id, it.epoch));
+            let given_up = left.into_iter().map(|it| bridge.vacate(it.room_id, it.epoch));
             join_all(given_up).await.into_iter().collect::<Result<Vec<()>, _>>()?;
         }
     }
@@ -170,6 +170,14 @@ impl Bridge {
 
     async fn give_up(&self, room: RoomId, epoch: i64) -> Result<(), StoreError> {
         match self.parlor.execute(Actor::HOST, ReleaseRoom { room, epoch }).await {
+            Err(Error::Store(error)) => Err(error),
+            Ok(()) | Err(Error::Refused(_) | Error::KeyReused) => Ok(()),
+        }
+    }
+
+    /// Takes a room from an earlier process of this name, which can tell of its legs no more.
+    async fn vacate(&self, room: RoomId, epoch: i64) -> Result<(), StoreError> {
+        match self.parlor.execute(Actor::HOST, VacateRoom { room, epoch }).await {
             Err(Error::Store(error)) => Err(error),
             Ok(()) | Err(Error::Refused(_) | Error::KeyReused) => Ok(()),
         }

@@ -232,6 +232,8 @@ fn the_first_sound_is_so_long_after_the_leg_was_up() {
     assert_eq!(after(up()), changeset([put(heard.clone())], []));
     assert_eq!(after(CallLeg { first_media_at: Some(NOW), ..heard }), changeset([], []));
     assert_eq!(after(requested()), changeset([], []));
+    let over = CallLeg { state: LegState::Closed, ended_at: Some(NOW), ..up() };
+    assert_eq!(after(over), changeset([], []));
     let unknown = Held::new().absent::<CallLeg>(LEG, Lock::Own);
     assert_eq!(changes(unknown, Actor::HOST, &started), changeset([], []));
 }
