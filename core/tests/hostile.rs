@@ -3,6 +3,7 @@
 #![cfg(feature = "conformance")]
 
 use parlor_core::Uuid;
+use parlor_core::calls::{EndReason, LegRefused, ReportQuality};
 use parlor_core::conformance::{World, block_on};
 use parlor_core::engine::{
     AnyCommand, BadCommand, Error, IdempotencyKey, Invalid, KEY_BYTES_MAX, Problem,
@@ -57,7 +58,9 @@ fn every_public_command_is_read() {
 #[test]
 fn an_internal_command_is_as_unknown_as_one_that_does_not_exist() {
     let (room, participant) = (RoomId(Uuid::nil()), ParticipantId(Uuid::nil()));
-    let internal: [AnyCommand; 3] = [
+    let internal: [AnyCommand; 5] = [
+        ReportQuality { room, lease_epoch: 0, samples: Vec::new() }.into(),
+        LegRefused { leg: Uuid::nil().into(), reason: EndReason::NodeLost }.into(),
         ExpireEmpty { room }.into(),
         LegConnected {
             room,
