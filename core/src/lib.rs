@@ -46,6 +46,7 @@
     expect(rustdoc::broken_intra_doc_links, reason = "the suite is behind a feature")
 )]
 
+pub mod calls;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod engine;
@@ -65,5 +66,6 @@ pub fn queries() -> Vec<storage::NamedQuery> {
     let mut all = engine::queries();
     all.extend(identity::queries::all());
     all.extend(rooms::queries::all());
+    all.extend(calls::queries::all());
     all
 }

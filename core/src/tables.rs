@@ -1,5 +1,6 @@
 //! Every table, at a glance.
 
+use crate::calls::{CallLeg, LegReconnect, QualitySample};
 use crate::engine::{FeedCursor, Idempotency, Sweep, Timer};
 use crate::identity::{AuthSession, User};
 use crate::rooms::{
@@ -18,6 +19,9 @@ crate::tables! {
     Node,
     RoomLease,
     RoomListing,
+    CallLeg,
+    LegReconnect,
+    QualitySample,
     Sweep,
     Timer,
     Idempotency,

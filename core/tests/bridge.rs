@@ -8,15 +8,17 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::join;
+use parlor_core::calls::{CallLeg, EndReason, LegState, Outcome, QualitySample};
 use parlor_core::conformance::{SeededEntropy, World, block_on};
 use parlor_core::engine::{Error, Parlor, Settings};
 use parlor_core::events::{Actor, Envelope, Position};
 use parlor_core::media::{
-    Bridge, CloseReason, Connect, ConnectError, LegId, MediaBackend, MediaError, MediaEvent,
-    Refused, Rights, SdpAnswer, SdpOffer, Setup,
+    Bridge, CloseReason, Connect, ConnectError, LegId, LegSample, MediaBackend, MediaError,
+    MediaEvent, Quality, Refused, Rights, SdpAnswer, SdpOffer, Setup,
 };
 use parlor_core::rooms::{
     Close, ConnectionState, Kick, Mute, Participant, ParticipantId, Refusal, RoomId, RoomLease,
@@ -142,6 +144,27 @@ impl Evening {
         MediaEvent::Connected { leg, room: self.room, participant: self.stay, n: 1, setup }
     }
 
+    fn legs(&self) -> Vec<CallLeg> {
+        self.world.rows::<CallLeg>()
+    }
+
+    /// Ten seconds of a leg.
+    fn sampled(&self, leg: LegId) -> MediaEvent {
+        let sample = LegSample {
+            leg,
+            participant: self.stay,
+            window: Duration::from_secs(10),
+            rtt: Some(Duration::from_millis(500)),
+            jitter: None,
+            loss_in_ppm: None,
+            loss_out_ppm: None,
+            bytes_in: 1,
+            bytes_out: 2,
+            talk: Duration::from_secs(3),
+        };
+        MediaEvent::Sampled { room: self.room, samples: vec![sample] }
+    }
+
     fn guest_row(&self) -> Participant {
         self.world.held::<Participant>(self.stay).unwrap()
     }
@@ -219,6 +242,9 @@ fn a_start_after_a_crash_counts_legs_as_lost() {
     let again = bridge(&it.world.parlor, &it.engine);
     it.world.drive();
     assert_eq!(it.guest_row().connection, ConnectionState::Reconnecting);
+
+    let [gone] = &it.legs()[..] else { panic!("one leg was asked for") };
+    assert_eq!((gone.state, gone.end_reason), (LegState::Closed, Some(EndReason::NodeLost)));
 
     // The earlier process was not dead after all: nobody heeds it, and it finds out.
     it.asked();
@@ -369,4 +395,101 @@ fn a_leg_that_comes_up_for_a_stay_that_is_over_is_ended() {
     it.engine.reports.lock().unwrap().push_back(it.up(leg));
     block_on(it.bridge.listen(|_| {}, || ready(())));
     assert_eq!(it.asked(), [Asked::Disconnect(leg)]);
+}
+
+#[test]
+fn a_leg_is_written_down_before_the_engine_is_asked_and_when_it_says_no() {
+    let it = evening();
+    assert_eq!(it.offer(BAD), None);
+    it.world.clock.advance(Duration::from_secs(1));
+    let leg = it.offer(GOOD).unwrap();
+    let [refused, asked] = &it.legs()[..] else { panic!("two legs were asked for") };
+    let ended = (refused.state, refused.end_reason, refused.outcome);
+    let reason = Some(EndReason::SignalingError);
+    assert_eq!(ended, (LegState::Failed, reason, Some(Outcome::Failed)));
+    let named = (asked.id, asked.participant_id, asked.node.as_str(), asked.lease_epoch);
+    assert_eq!(named, (leg, it.stay, "a", 1));
+    assert_eq!((asked.state, asked.outcome), (LegState::Requested, None));
+}
+
+#[test]
+fn a_leg_is_followed_from_its_first_sound_to_its_end_even_if_the_stay_ends_first() {
+    let it = evening();
+    let leg = it.offer(GOOD).unwrap();
+    let (room, participant) = (it.room, it.stay);
+    it.report(it.up(leg));
+    let after = Duration::from_millis(40);
+    it.report(MediaEvent::MediaStarted { leg, room, participant, after });
+    it.report(it.sampled(leg));
+    let mut follow = Box::pin(it.bridge.follow());
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(follow.as_mut().poll(&mut cx).is_pending());
+    block_on(it.world.parlor.execute(it.host, Close { room })).unwrap();
+    assert!(follow.as_mut().poll(&mut cx).is_pending());
+    it.report(it.sampled(leg));
+    let reason = CloseReason::Disconnected;
+    it.report(MediaEvent::Closed { leg, room, participant, reason });
+
+    let [row] = &it.legs()[..] else { panic!("one leg was asked for") };
+    assert_eq!(row.first_media_at, row.connected_at.map(|at| at + after));
+    assert_eq!((row.quality, row.talk_ms), (Some(Quality::Lost), 3_000));
+    let ended = (row.state, row.end_reason, row.outcome);
+    let reason = Some(EndReason::Disconnected);
+    assert_eq!(ended, (LegState::Closed, reason, Some(Outcome::Success)));
+    assert_eq!(it.world.rows::<QualitySample>().len(), 1, "the second was of a room that is over");
+    assert_eq!(it.world.count("calls.quality_changed"), 1);
+}
+
+#[test]
+fn legs_of_a_room_that_closed_while_its_node_was_dead_end_too() {
+    for comes_back in [true, false] {
+        let it = evening();
+        let leg = it.offer(GOOD).unwrap();
+        it.report(it.up(leg));
+        block_on(it.world.parlor.execute(it.host, Close { room: it.room })).unwrap();
+        match comes_back {
+            true => drop(bridge(&it.world.parlor, &it.engine)),
+            false => it.world.clock.advance(Settings::default().lease),
+        }
+        it.world.drive();
+        let [row] = &it.legs()[..] else { panic!("one leg was asked for") };
+        assert_eq!((row.state, row.end_reason), (LegState::Closed, Some(EndReason::NodeLost)));
+        assert_eq!(it.world.rows::<RoomLease>(), []);
+    }
+}
+
+#[test]
+fn samples_that_the_store_does_not_take_are_left_out_and_reports_are_not() {
+    let it = evening();
+    let leg = it.offer(GOOD).unwrap();
+    let busy = Arc::new(Busy { store: it.world.store.clone(), times: AtomicUsize::new(0) });
+    let (clock, entropy) = (it.world.clock.clone(), SeededEntropy::new(5));
+    let parlor = Parlor::with_settings(busy.clone(), clock, entropy, Settings::default());
+    let bridge = bridge(&parlor, &it.engine);
+    let offer = SdpOffer(GOOD.into());
+    let (again, _) = block_on(bridge.connect(it.guest, it.room, offer)).unwrap();
+    let many = (0..2).map(|_| it.sampled(leg));
+    it.engine.reports.lock().unwrap().extend(many);
+    it.engine.reports.lock().unwrap().extend([it.up(again), it.sampled(again)]);
+    busy.times.store(3, Ordering::Relaxed);
+
+    block_on(bridge.listen(|_| panic!("nothing here is live"), || ready(())));
+
+    assert_eq!(it.guest_row().connection, ConnectionState::Connected);
+    let (left_out, kept) = (bridge.samples_left_out(), it.world.rows::<QualitySample>().len());
+    assert_eq!((left_out, kept), (2, 1));
+}
+
+#[test]
+fn how_good_a_leg_is_goes_to_those_who_look_and_to_nobody_else() {
+    let it = evening();
+    let leg = it.offer(GOOD).unwrap();
+    let (room, participant, quality) = (it.room, it.stay, Quality::Poor);
+    let changed = MediaEvent::QualityChanged { leg, room, participant, quality };
+    it.engine.reports.lock().unwrap().push_back(changed.clone());
+    let before = it.world.feed().len();
+    let seen = Mutex::new(Vec::new());
+    block_on(it.bridge.listen(|event| seen.lock().unwrap().push(event), || ready(())));
+    assert_eq!(*seen.lock().unwrap(), [changed]);
+    assert_eq!(it.world.feed().len(), before);
 }

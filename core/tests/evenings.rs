@@ -9,10 +9,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use parlor_core::calls::{
+    CallLeg, EndReason, LegMediaStarted, LegReconnect, LegState, Outcome, ReportQuality, RequestLeg,
+};
 use parlor_core::conformance::{ManualClock, SeededEntropy, World, block_on};
 use parlor_core::engine::{AnyCommand, Clock as _, Error, Parlor, Settings, Sweep, Timer};
 use parlor_core::events::Actor;
-use parlor_core::media::LegId;
+use parlor_core::media::{LegId, LegSample, Setup};
 use parlor_core::rooms::{
     AcceptInvite, Admitted, Ban, ClaimRoom, Close, ConnectionState, DeclineInvite, ExpireDeparted,
     ExpireEmpty, ExpireInvite, GrantFloor, GrantNext, HandQueue, InviteToSpeak, Join, Kick, Lapse,
@@ -42,7 +45,7 @@ struct Step {
 }
 
 prop_compose! {
-    fn a_step()(what in 0..37u8, who in 0..PEOPLE, room in 0..2usize, whom in 0..12usize, n in 0..64u64) -> Step {
+    fn a_step()(what in 0..41u8, who in 0..PEOPLE, room in 0..2usize, whom in 0..12usize, n in 0..64u64) -> Step {
         Step { what, who, room, whom, n }
     }
 }
@@ -97,7 +100,10 @@ fn everything_happens_on_some_evening() {
     }
 }
 
-const INTERNAL: [&str; 5] = [
+const INTERNAL: [&str; 8] = [
+    "calls.request_leg",
+    "calls.leg_media_started",
+    "calls.report_quality",
     "rooms.leg_connected",
     "rooms.leg_lost",
     "rooms.leg_closed",
@@ -123,6 +129,8 @@ struct Look {
     bans: BTreeSet<(RoomId, parlor_core::identity::UserId)>,
     occupancy: BTreeMap<RoomId, Occupancy>,
     queues: BTreeMap<RoomId, HandQueue>,
+    legs: BTreeMap<LegId, CallLeg>,
+    reconnects: Vec<LegReconnect>,
 }
 
 impl Evening {
@@ -177,7 +185,8 @@ impl Evening {
         let actor = self.people[if n % 3 == 0 { who } else { 0 }];
         let own = oneself.unwrap_or(actor);
         let user = self.people[step.whom % PEOPLE].user().unwrap();
-        let leg = LegId(parlor_core::Uuid::from_u128(u128::from(n % 3)));
+        // A few each: what is told comes back to them again and again.
+        let leg = LegId(parlor_core::Uuid::from_u128(participant.0.as_u128() ^ u128::from(n % 3)));
 
         let (actor, command): (Actor, AnyCommand) = match what {
             0..=4 => (self.people[who], Join { room }.into()),
@@ -204,7 +213,9 @@ impl Evening {
             // Mostly what the node says that has the room, sometimes one that has lost it.
             25..=27 => {
                 let lease_epoch = self.epoch(at) - i64::from(n % 8 == 0);
-                (Actor::HOST, LegConnected { room: at, participant, leg, lease_epoch }.into())
+                let setup = Setup::default();
+                let up = LegConnected { room: at, participant, leg, lease_epoch, setup };
+                (Actor::HOST, up.into())
             }
             28 => {
                 let lease_epoch = self.epoch(at) - i64::from(n % 8 == 0);
@@ -212,10 +223,13 @@ impl Evening {
             }
             29 => {
                 let lease_epoch = self.epoch(at);
-                (Actor::HOST, LegClosed { room: at, participant, leg, lease_epoch }.into())
+                let reason = EndReason::ALL[n as usize % EndReason::ALL.len()];
+                let closed = LegClosed { room: at, participant, leg, lease_epoch, reason };
+                (Actor::HOST, closed.into())
             }
             // A timer that fires out of turn: early, late, again, or for what is long over.
             30 => (Actor::HOST, out_of_turn(n, at, participant)),
+            37..=39 => (Actor::HOST, told_of(n, at, participant, leg, self.epoch(at))),
             // Nodes take rooms, and lose them.
             36 => (Actor::HOST, hands_over(n, at, self.epoch(at))),
             31 => {
@@ -277,6 +291,8 @@ impl Evening {
             bans: world.rows::<RoomBan>().iter().map(|it| (it.room_id, it.user_id)).collect(),
             occupancy: world.rows::<Occupancy>().into_iter().map(|it| (it.room_id, it)).collect(),
             queues: world.rows::<HandQueue>().into_iter().map(|it| (it.room_id, it)).collect(),
+            legs: world.rows::<CallLeg>().into_iter().map(|it| (it.id, it)).collect(),
+            reconnects: world.rows(),
         }
     }
 
@@ -324,6 +340,19 @@ impl Evening {
 
             // I-R7.
             assert!(inside.iter().all(|it| !look.bans.contains(&(id, it.user_id))));
+        }
+        for leg in look.legs.values() {
+            let is_over = matches!(leg.state, LegState::Closed | LegState::Failed);
+            assert_eq!(is_over, leg.ended_at.is_some(), "{leg:?}");
+            assert_eq!(is_over, leg.end_reason.is_some(), "{leg:?}");
+            assert_eq!(leg.connected_at.is_some(), leg.outcome == Some(Outcome::Success));
+            assert!(!is_over || leg.outcome.is_some(), "{leg:?}");
+            // Each time for which it was lost has a number, and only the last one may last.
+            let lost: Vec<_> = look.reconnects.iter().filter(|it| it.leg_id == leg.id).collect();
+            assert!(lost.iter().map(|it| it.n).eq(1..=leg.reconnects), "{lost:?}");
+            let lasting = lost.iter().filter(|it| it.ended_at.is_none()).map(|it| it.n);
+            let is_lost = leg.state == LegState::Reconnecting;
+            assert!(lasting.eq(is_lost.then_some(leg.reconnects)), "{leg:?} {lost:?}");
         }
         for stay in look.stays.values() {
             let is_over = stay.connection == ConnectionState::Left;
@@ -408,6 +437,13 @@ fn check_step(command: Option<&(Actor, AnyCommand)>, before: &Look, after: &Look
             assert_eq!(was, is);
         }
     }
+    for (id, was) in &before.legs {
+        let is = &after.legs[id];
+        let untrimmed = CallLeg { trim_at: was.trim_at, ..is.clone() };
+        assert!(was.ended_at.is_none() || *was == untrimmed, "a leg that has ended changed");
+        assert!(was.connected_at.is_none() || was.connected_at == is.connected_at);
+        assert!(is.talk_ms >= was.talk_ms && is.reconnects >= was.reconnects);
+    }
     // Nobody escapes a lock by leaving and coming back.
     let awaits = |look: &Look, stay: &Participant| {
         let theirs = |it: &&Seat| (it.room_id, it.user_id) == (stay.room_id, stay.user_id);
@@ -452,6 +488,37 @@ fn hands_over(n: u64, room: RoomId, epoch: i64) -> AnyCommand {
         1 => ClaimRoom { room, by: node("b") }.into(),
         2 => VacateRoom { room, epoch }.into(),
         _ => ReleaseRoom { room, epoch }.into(),
+    }
+}
+
+/// What else is told of a leg: that it is asked for, when it is first heard, how it did.
+fn told_of(
+    n: u64,
+    room: RoomId,
+    participant: ParticipantId,
+    leg: LegId,
+    lease_epoch: i64,
+) -> AnyCommand {
+    let user = parlor_core::identity::UserId(participant.0);
+    let sample = LegSample {
+        leg,
+        participant,
+        window: Duration::from_secs(10),
+        rtt: Some(Duration::from_millis(n * 8)),
+        jitter: None,
+        loss_in_ppm: None,
+        loss_out_ppm: None,
+        bytes_in: n,
+        bytes_out: n,
+        talk: Duration::from_millis(n),
+    };
+    match n % 4 {
+        0 | 1 => {
+            let (epoch, node) = (1, "a".into());
+            RequestLeg { leg, room, epoch, participant, user, node, lease_epoch }.into()
+        }
+        2 => LegMediaStarted { leg, after: Duration::from_millis(n) }.into(),
+        _ => ReportQuality { room, lease_epoch, samples: vec![sample] }.into(),
     }
 }
 

@@ -3,11 +3,13 @@
 #![cfg(feature = "conformance")]
 
 use parlor_core::Uuid;
+use parlor_core::calls::{EndReason, LegRefused, ReportQuality};
 use parlor_core::conformance::{World, block_on};
 use parlor_core::engine::{
     AnyCommand, BadCommand, Error, IdempotencyKey, Invalid, KEY_BYTES_MAX, Problem,
 };
 use parlor_core::identity::{self, CreateGuest, Token};
+use parlor_core::media::Setup;
 use parlor_core::record::Digest;
 use parlor_core::rooms::{ExpireEmpty, LegConnected, ParticipantId, RoomId};
 use parlor_core::storage::MemoryStore;
@@ -56,9 +58,18 @@ fn every_public_command_is_read() {
 #[test]
 fn an_internal_command_is_as_unknown_as_one_that_does_not_exist() {
     let (room, participant) = (RoomId(Uuid::nil()), ParticipantId(Uuid::nil()));
-    let internal: [AnyCommand; 3] = [
+    let internal: [AnyCommand; 5] = [
+        ReportQuality { room, lease_epoch: 0, samples: Vec::new() }.into(),
+        LegRefused { leg: Uuid::nil().into(), reason: EndReason::NodeLost }.into(),
         ExpireEmpty { room }.into(),
-        LegConnected { room, participant, leg: Uuid::nil().into(), lease_epoch: 0 }.into(),
+        LegConnected {
+            room,
+            participant,
+            leg: Uuid::nil().into(),
+            lease_epoch: 0,
+            setup: Setup::default(),
+        }
+        .into(),
         CreateGuest { display_name: "Ada".into(), token_hash: Digest([0; 32]) }.into(),
     ];
     for command in internal {

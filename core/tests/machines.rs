@@ -4,23 +4,24 @@
 
 use std::fmt::Write as _;
 
-use parlor_core::engine::Refusal as _;
+use parlor_core::calls::{LegInput, LegState};
+use parlor_core::engine::Refusal;
 use parlor_core::rooms::{
-    ConnectionInput, ConnectionState, MicInput, MicState, Refusal, RoomInput, RoomStatus,
-    StageInput, StageState,
+    ConnectionInput, ConnectionState, MicInput, MicState, RoomInput, RoomStatus, StageInput,
+    StageState,
 };
 
 /// The words of both axes, and what becomes of a state on an input.
-fn table<S: Copy, I: Copy>(
+fn table<S: Copy, I: Copy, R: Refusal>(
     states: &[S],
     inputs: &[I],
     state_word: impl Fn(S) -> &'static str,
     input_word: impl Fn(I) -> &'static str,
-    next: impl Fn(S, I) -> Result<S, Refusal>,
+    next: impl Fn(S, I) -> Result<S, R>,
 ) -> String {
     let cell = |state, input| match next(state, input) {
         Ok(state) => state_word(state).to_owned(),
-        Err(refusal) => format!("({})", refusal.code().trim_start_matches("rooms.")),
+        Err(refusal) => format!("({})", refusal.code().split_once('.').unwrap().1),
     };
     let mut table = String::new();
     for &input in inputs {
@@ -58,6 +59,12 @@ fn a_microphone() {
     let (states, inputs) = (MicState::ALL, MicInput::ALL);
     let table = table(states, inputs, MicState::word, MicInput::word, MicState::next);
     insta::assert_snapshot!(table);
+}
+
+#[test]
+fn a_leg() {
+    let (states, inputs) = (LegState::ALL, LegInput::ALL);
+    insta::assert_snapshot!(table(states, inputs, LegState::word, LegInput::word, LegState::next));
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! What every host gives to Parlor, and what it does for it.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use parlor_core::engine::Parlor;
+use parlor_core::engine::{Parlor, Settings};
 use parlor_core::record::Timestamp;
 use parlor_core::storage::{Store, StoreError};
 
@@ -29,6 +30,11 @@ pub fn entropy() -> [u8; 32] {
 /// Parlor on a store, with the machine's clock and entropy.
 pub fn parlor(store: impl Store) -> Parlor {
     Parlor::new(store, clock, entropy)
+}
+
+/// The same, on a store that the host keeps a hold of.
+pub fn parlor_on(store: Arc<dyn Store>) -> Parlor {
+    Parlor::with_settings(store, clock, entropy, Settings::default())
 }
 
 /// Makes timers, policies and sweeps happen, for as long as it is polled. One per process is

@@ -114,6 +114,30 @@ INSERT INTO room_listing (room_id, name, description, owner_name, stage_mode, st
 UPDATE room_listing AS t SET name = v.name, description = v.description, owner_name = v.owner_name, stage_mode = v.stage_mode, status = v.status, locked = v.locked, active = v.active, max_participants = v.max_participants, search = v.search, refreshed_at = v.refreshed_at FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[], $8::bigint[], $9::bigint[], $10::text[], $11::timestamptz[]) AS v(room_id, name, description, owner_name, stage_mode, status, locked, active, max_participants, search, refreshed_at) WHERE t.room_id = v.room_id;
 DELETE FROM room_listing AS t USING unnest($1::uuid[]) AS v(room_id) WHERE t.room_id = v.room_id;
 
+-- Rows of call_leg.
+SELECT t.id, t.room_id, t.epoch, t.participant_id, t.user_id, t.node, t.lease_epoch, t.state, t.requested_at, t.signaled_at, t.ice_connected_at, t.connected_at, t.first_media_at, t.ended_at, t.end_reason, t.outcome, t.reconnects, t.quality, t.bytes_in, t.bytes_out, t.talk_ms, t.trim_at FROM unnest($1::uuid[]) AS v(id) JOIN call_leg AS t ON t.id = v.id ORDER BY t.id FOR NO KEY UPDATE OF t;
+SELECT t.id, t.room_id, t.epoch, t.participant_id, t.user_id, t.node, t.lease_epoch, t.state, t.requested_at, t.signaled_at, t.ice_connected_at, t.connected_at, t.first_media_at, t.ended_at, t.end_reason, t.outcome, t.reconnects, t.quality, t.bytes_in, t.bytes_out, t.talk_ms, t.trim_at FROM unnest($1::uuid[]) AS v(id) JOIN call_leg AS t ON t.id = v.id ORDER BY t.id FOR SHARE OF t;
+SELECT t.id, t.room_id, t.epoch, t.participant_id, t.user_id, t.node, t.lease_epoch, t.state, t.requested_at, t.signaled_at, t.ice_connected_at, t.connected_at, t.first_media_at, t.ended_at, t.end_reason, t.outcome, t.reconnects, t.quality, t.bytes_in, t.bytes_out, t.talk_ms, t.trim_at FROM unnest($1::uuid[]) AS v(id) JOIN call_leg AS t ON t.id = v.id;
+INSERT INTO call_leg (id, room_id, epoch, participant_id, user_id, node, lease_epoch, state, requested_at, signaled_at, ice_connected_at, connected_at, first_media_at, ended_at, end_reason, outcome, reconnects, quality, bytes_in, bytes_out, talk_ms, trim_at) SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::uuid[], $6::text[], $7::bigint[], $8::text[], $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::timestamptz[], $14::timestamptz[], $15::text[], $16::text[], $17::bigint[], $18::text[], $19::bigint[], $20::bigint[], $21::bigint[], $22::timestamptz[]);
+UPDATE call_leg AS t SET room_id = v.room_id, epoch = v.epoch, participant_id = v.participant_id, user_id = v.user_id, node = v.node, lease_epoch = v.lease_epoch, state = v.state, requested_at = v.requested_at, signaled_at = v.signaled_at, ice_connected_at = v.ice_connected_at, connected_at = v.connected_at, first_media_at = v.first_media_at, ended_at = v.ended_at, end_reason = v.end_reason, outcome = v.outcome, reconnects = v.reconnects, quality = v.quality, bytes_in = v.bytes_in, bytes_out = v.bytes_out, talk_ms = v.talk_ms, trim_at = v.trim_at FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::uuid[], $6::text[], $7::bigint[], $8::text[], $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::timestamptz[], $14::timestamptz[], $15::text[], $16::text[], $17::bigint[], $18::text[], $19::bigint[], $20::bigint[], $21::bigint[], $22::timestamptz[]) AS v(id, room_id, epoch, participant_id, user_id, node, lease_epoch, state, requested_at, signaled_at, ice_connected_at, connected_at, first_media_at, ended_at, end_reason, outcome, reconnects, quality, bytes_in, bytes_out, talk_ms, trim_at) WHERE t.id = v.id;
+DELETE FROM call_leg AS t USING unnest($1::uuid[]) AS v(id) WHERE t.id = v.id;
+
+-- Rows of leg_reconnect.
+SELECT t.leg_id, t.n, t.started_at, t.ended_at, t.recovered FROM unnest($1::uuid[], $2::bigint[]) AS v(leg_id, n) JOIN leg_reconnect AS t ON t.leg_id = v.leg_id AND t.n = v.n ORDER BY t.leg_id, t.n FOR NO KEY UPDATE OF t;
+SELECT t.leg_id, t.n, t.started_at, t.ended_at, t.recovered FROM unnest($1::uuid[], $2::bigint[]) AS v(leg_id, n) JOIN leg_reconnect AS t ON t.leg_id = v.leg_id AND t.n = v.n ORDER BY t.leg_id, t.n FOR SHARE OF t;
+SELECT t.leg_id, t.n, t.started_at, t.ended_at, t.recovered FROM unnest($1::uuid[], $2::bigint[]) AS v(leg_id, n) JOIN leg_reconnect AS t ON t.leg_id = v.leg_id AND t.n = v.n;
+INSERT INTO leg_reconnect (leg_id, n, started_at, ended_at, recovered) SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::timestamptz[], $4::timestamptz[], $5::boolean[]);
+UPDATE leg_reconnect AS t SET started_at = v.started_at, ended_at = v.ended_at, recovered = v.recovered FROM unnest($1::uuid[], $2::bigint[], $3::timestamptz[], $4::timestamptz[], $5::boolean[]) AS v(leg_id, n, started_at, ended_at, recovered) WHERE t.leg_id = v.leg_id AND t.n = v.n;
+DELETE FROM leg_reconnect AS t USING unnest($1::uuid[], $2::bigint[]) AS v(leg_id, n) WHERE t.leg_id = v.leg_id AND t.n = v.n;
+
+-- Rows of quality_sample.
+SELECT t.leg_id, t.at, t.window_ms, t.rtt_ms, t.jitter_ms, t.loss_in_ppm, t.loss_out_ppm, t.bitrate_in, t.bitrate_out, t.quality, t.mos_centi FROM unnest($1::uuid[], $2::timestamptz[]) AS v(leg_id, at) JOIN quality_sample AS t ON t.leg_id = v.leg_id AND t.at = v.at ORDER BY t.leg_id, t.at FOR NO KEY UPDATE OF t;
+SELECT t.leg_id, t.at, t.window_ms, t.rtt_ms, t.jitter_ms, t.loss_in_ppm, t.loss_out_ppm, t.bitrate_in, t.bitrate_out, t.quality, t.mos_centi FROM unnest($1::uuid[], $2::timestamptz[]) AS v(leg_id, at) JOIN quality_sample AS t ON t.leg_id = v.leg_id AND t.at = v.at ORDER BY t.leg_id, t.at FOR SHARE OF t;
+SELECT t.leg_id, t.at, t.window_ms, t.rtt_ms, t.jitter_ms, t.loss_in_ppm, t.loss_out_ppm, t.bitrate_in, t.bitrate_out, t.quality, t.mos_centi FROM unnest($1::uuid[], $2::timestamptz[]) AS v(leg_id, at) JOIN quality_sample AS t ON t.leg_id = v.leg_id AND t.at = v.at;
+INSERT INTO quality_sample (leg_id, at, window_ms, rtt_ms, jitter_ms, loss_in_ppm, loss_out_ppm, bitrate_in, bitrate_out, quality, mos_centi) SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::text[], $11::bigint[]);
+UPDATE quality_sample AS t SET window_ms = v.window_ms, rtt_ms = v.rtt_ms, jitter_ms = v.jitter_ms, loss_in_ppm = v.loss_in_ppm, loss_out_ppm = v.loss_out_ppm, bitrate_in = v.bitrate_in, bitrate_out = v.bitrate_out, quality = v.quality, mos_centi = v.mos_centi FROM unnest($1::uuid[], $2::timestamptz[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::text[], $11::bigint[]) AS v(leg_id, at, window_ms, rtt_ms, jitter_ms, loss_in_ppm, loss_out_ppm, bitrate_in, bitrate_out, quality, mos_centi) WHERE t.leg_id = v.leg_id AND t.at = v.at;
+DELETE FROM quality_sample AS t USING unnest($1::uuid[], $2::timestamptz[]) AS v(leg_id, at) WHERE t.leg_id = v.leg_id AND t.at = v.at;
+
 -- Rows of sweep.
 SELECT t.name, t.subject, t.bound, t.started_at FROM unnest($1::text[], $2::uuid[]) AS v(name, subject) JOIN sweep AS t ON t.name = v.name AND t.subject = v.subject ORDER BY t.name, t.subject FOR NO KEY UPDATE OF t;
 SELECT t.name, t.subject, t.bound, t.started_at FROM unnest($1::text[], $2::uuid[]) AS v(name, subject) JOIN sweep AS t ON t.name = v.name AND t.subject = v.subject ORDER BY t.name, t.subject FOR SHARE OF t;
@@ -205,3 +229,24 @@ SELECT room_id, name, description, owner_name, stage_mode, status, locked, activ
 
 -- The read rooms.bans, by room_ban_by_time.
 SELECT room_id, user_id, display_name, reason, banned_by, at FROM room_ban WHERE room_id = $1 ORDER BY at DESC, room_id DESC, user_id DESC LIMIT $2;
+
+-- The read calls.leg, by primary key.
+SELECT id, room_id, epoch, participant_id, user_id, node, lease_epoch, state, requested_at, signaled_at, ice_connected_at, connected_at, first_media_at, ended_at, end_reason, outcome, reconnects, quality, bytes_in, bytes_out, talk_ms, trim_at FROM call_leg WHERE id = $1 ORDER BY id LIMIT $2;
+
+-- The read calls.legs_of_session, by call_leg_of_room.
+SELECT id, room_id, epoch, participant_id, user_id, node, lease_epoch, state, requested_at, signaled_at, ice_connected_at, connected_at, first_media_at, ended_at, end_reason, outcome, reconnects, quality, bytes_in, bytes_out, talk_ms, trim_at FROM call_leg WHERE room_id = $1 AND epoch = $2 ORDER BY id LIMIT $3;
+
+-- The read calls.legs_of_participant, by call_leg_of_participant.
+SELECT id, room_id, epoch, participant_id, user_id, node, lease_epoch, state, requested_at, signaled_at, ice_connected_at, connected_at, first_media_at, ended_at, end_reason, outcome, reconnects, quality, bytes_in, bytes_out, talk_ms, trim_at FROM call_leg WHERE participant_id = $1 ORDER BY id LIMIT $2;
+
+-- The read calls.open_legs, by call_leg_open.
+SELECT id, room_id, epoch, participant_id, user_id, node, lease_epoch, state, requested_at, signaled_at, ice_connected_at, connected_at, first_media_at, ended_at, end_reason, outcome, reconnects, quality, bytes_in, bytes_out, talk_ms, trim_at FROM call_leg WHERE room_id = $1 AND ended_at IS NULL ORDER BY id LIMIT $2;
+
+-- The read calls.legs_to_trim, by call_leg_trim.
+SELECT id, room_id, epoch, participant_id, user_id, node, lease_epoch, state, requested_at, signaled_at, ice_connected_at, connected_at, first_media_at, ended_at, end_reason, outcome, reconnects, quality, bytes_in, bytes_out, talk_ms, trim_at FROM call_leg WHERE trim_at <= $1 AND trim_at IS NOT NULL ORDER BY trim_at, id LIMIT $2;
+
+-- The read calls.reconnects, by primary key.
+SELECT leg_id, n, started_at, ended_at, recovered FROM leg_reconnect WHERE leg_id = $1 ORDER BY leg_id, n LIMIT $2;
+
+-- The read calls.samples, by primary key.
+SELECT leg_id, at, window_ms, rtt_ms, jitter_ms, loss_in_ppm, loss_out_ppm, bitrate_in, bitrate_out, quality, mos_centi FROM quality_sample WHERE leg_id = $1 ORDER BY leg_id, at LIMIT $2;

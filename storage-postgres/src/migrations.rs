@@ -27,7 +27,8 @@ macro_rules! migrations {
 }
 
 /// All of them. The first has number 1.
-const MIGRATIONS: &[Migration] = migrations!["0001_engine", "0002_identity", "0003_rooms"];
+const MIGRATIONS: &[Migration] =
+    migrations!["0001_engine", "0002_identity", "0003_rooms", "0004_calls"];
 
 /// Whoever holds it migrates. "Prlr", and a number that no bucket has.
 const BEGIN: &str = "\

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use parlor_core::conformance::{SeededEntropy, World, block_on, threads};
 use parlor_core::engine::{Clock as _, Error, FeedCursor, Parlor, Settings, Timer};
 use parlor_core::events::{Actor, Position};
-use parlor_core::media::LegId;
+use parlor_core::media::{LegId, Setup};
 use parlor_core::rooms::{
     Ban, ClaimRoom, Claimed, ConnectionState, Create, LegConnected, Occupancy, Participant,
     Refusal, Room, RoomListing, RoomStatus, StageMode, StartNode,
@@ -155,7 +155,8 @@ fn a_room_that_nodes_claim_at_once_is_one_nodes_and_goes_on_to_the_next_when_it_
     let owner = owner.into_inner();
 
     let leg = LegId(parlor_core::Uuid::from_u128(1));
-    let up = |lease_epoch| LegConnected { room, participant, leg, lease_epoch };
+    let setup = Setup::default();
+    let up = |lease_epoch| LegConnected { room, participant, leg, lease_epoch, setup };
     block_on(other.execute(Actor::HOST, up(1))).expect("its owner says so");
     world.clock.advance(settings.lease);
     drive(&world, &other);

@@ -24,7 +24,7 @@ fn a_newer_schema_is_refused_and_left_alone() {
     cluster.sql(&url, newer);
     let before = everything(&url);
     let error = refused(of(&url));
-    assert!(matches!(error, OpenError::Newer { found: 99, known: 3 }), "{error}");
+    assert!(matches!(error, OpenError::Newer { found: 99, known: 4 }), "{error}");
     assert_eq!(everything(&url), before);
 }
 
@@ -51,7 +51,7 @@ fn stores_that_open_a_new_database_together_migrate_it_once() {
         let store = block_on(PostgresStore::connect_with(of(&url))).expect("it opens");
         block_on(store.stop());
     });
-    assert_eq!(Cluster::shared().sql(&url, "SELECT count(*) FROM migration"), "3");
+    assert_eq!(Cluster::shared().sql(&url, "SELECT count(*) FROM migration"), "4");
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn a_schema_of_its_own_beside_other_tables_will_do() {
     let url = format!("{url}&options=-c%20search_path%3Dparlor");
     let store = block_on(PostgresStore::connect_with(of(&url))).expect("it opens");
     block_on(store.stop());
-    assert_eq!(cluster.sql(&url, "SELECT count(*) FROM parlor.migration"), "3");
+    assert_eq!(cluster.sql(&url, "SELECT count(*) FROM parlor.migration"), "4");
 }
 
 #[test]

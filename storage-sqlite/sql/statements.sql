@@ -75,6 +75,24 @@ INSERT INTO room_listing (room_id, name, description, owner_name, stage_mode, st
 UPDATE room_listing SET name = ?2, description = ?3, owner_name = ?4, stage_mode = ?5, status = ?6, locked = ?7, active = ?8, max_participants = ?9, search = ?10, refreshed_at = ?11 WHERE room_id = ?1;
 DELETE FROM room_listing WHERE room_id = ?1;
 
+-- Rows of call_leg.
+SELECT id, room_id, epoch, participant_id, user_id, node, lease_epoch, state, requested_at, signaled_at, ice_connected_at, connected_at, first_media_at, ended_at, end_reason, outcome, reconnects, quality, bytes_in, bytes_out, talk_ms, trim_at FROM call_leg WHERE id = ?1;
+INSERT INTO call_leg (id, room_id, epoch, participant_id, user_id, node, lease_epoch, state, requested_at, signaled_at, ice_connected_at, connected_at, first_media_at, ended_at, end_reason, outcome, reconnects, quality, bytes_in, bytes_out, talk_ms, trim_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22);
+UPDATE call_leg SET room_id = ?2, epoch = ?3, participant_id = ?4, user_id = ?5, node = ?6, lease_epoch = ?7, state = ?8, requested_at = ?9, signaled_at = ?10, ice_connected_at = ?11, connected_at = ?12, first_media_at = ?13, ended_at = ?14, end_reason = ?15, outcome = ?16, reconnects = ?17, quality = ?18, bytes_in = ?19, bytes_out = ?20, talk_ms = ?21, trim_at = ?22 WHERE id = ?1;
+DELETE FROM call_leg WHERE id = ?1;
+
+-- Rows of leg_reconnect.
+SELECT leg_id, n, started_at, ended_at, recovered FROM leg_reconnect WHERE leg_id = ?1 AND n = ?2;
+INSERT INTO leg_reconnect (leg_id, n, started_at, ended_at, recovered) VALUES (?1, ?2, ?3, ?4, ?5);
+UPDATE leg_reconnect SET started_at = ?3, ended_at = ?4, recovered = ?5 WHERE leg_id = ?1 AND n = ?2;
+DELETE FROM leg_reconnect WHERE leg_id = ?1 AND n = ?2;
+
+-- Rows of quality_sample.
+SELECT leg_id, at, window_ms, rtt_ms, jitter_ms, loss_in_ppm, loss_out_ppm, bitrate_in, bitrate_out, quality, mos_centi FROM quality_sample WHERE leg_id = ?1 AND at = ?2;
+INSERT INTO quality_sample (leg_id, at, window_ms, rtt_ms, jitter_ms, loss_in_ppm, loss_out_ppm, bitrate_in, bitrate_out, quality, mos_centi) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11);
+UPDATE quality_sample SET window_ms = ?3, rtt_ms = ?4, jitter_ms = ?5, loss_in_ppm = ?6, loss_out_ppm = ?7, bitrate_in = ?8, bitrate_out = ?9, quality = ?10, mos_centi = ?11 WHERE leg_id = ?1 AND at = ?2;
+DELETE FROM quality_sample WHERE leg_id = ?1 AND at = ?2;
+
 -- Rows of sweep.
 SELECT name, subject, bound, started_at FROM sweep WHERE name = ?1 AND subject = ?2;
 INSERT INTO sweep (name, subject, bound, started_at) VALUES (?1, ?2, ?3, ?4);
@@ -158,3 +176,24 @@ SELECT room_id, name, description, owner_name, stage_mode, status, locked, activ
 
 -- The read rooms.bans, by room_ban_by_time.
 SELECT room_id, user_id, display_name, reason, banned_by, at FROM room_ban WHERE room_id = ?1 ORDER BY at DESC, room_id DESC, user_id DESC LIMIT ?2;
+
+-- The read calls.leg, by primary key.
+SELECT id, room_id, epoch, participant_id, user_id, node, lease_epoch, state, requested_at, signaled_at, ice_connected_at, connected_at, first_media_at, ended_at, end_reason, outcome, reconnects, quality, bytes_in, bytes_out, talk_ms, trim_at FROM call_leg WHERE id = ?1 ORDER BY id LIMIT ?2;
+
+-- The read calls.legs_of_session, by call_leg_of_room.
+SELECT id, room_id, epoch, participant_id, user_id, node, lease_epoch, state, requested_at, signaled_at, ice_connected_at, connected_at, first_media_at, ended_at, end_reason, outcome, reconnects, quality, bytes_in, bytes_out, talk_ms, trim_at FROM call_leg WHERE room_id = ?1 AND epoch = ?2 ORDER BY id LIMIT ?3;
+
+-- The read calls.legs_of_participant, by call_leg_of_participant.
+SELECT id, room_id, epoch, participant_id, user_id, node, lease_epoch, state, requested_at, signaled_at, ice_connected_at, connected_at, first_media_at, ended_at, end_reason, outcome, reconnects, quality, bytes_in, bytes_out, talk_ms, trim_at FROM call_leg WHERE participant_id = ?1 ORDER BY id LIMIT ?2;
+
+-- The read calls.open_legs, by call_leg_open.
+SELECT id, room_id, epoch, participant_id, user_id, node, lease_epoch, state, requested_at, signaled_at, ice_connected_at, connected_at, first_media_at, ended_at, end_reason, outcome, reconnects, quality, bytes_in, bytes_out, talk_ms, trim_at FROM call_leg WHERE room_id = ?1 AND ended_at IS NULL ORDER BY id LIMIT ?2;
+
+-- The read calls.legs_to_trim, by call_leg_trim.
+SELECT id, room_id, epoch, participant_id, user_id, node, lease_epoch, state, requested_at, signaled_at, ice_connected_at, connected_at, first_media_at, ended_at, end_reason, outcome, reconnects, quality, bytes_in, bytes_out, talk_ms, trim_at FROM call_leg WHERE trim_at <= ?1 AND trim_at IS NOT NULL ORDER BY trim_at, id LIMIT ?2;
+
+-- The read calls.reconnects, by primary key.
+SELECT leg_id, n, started_at, ended_at, recovered FROM leg_reconnect WHERE leg_id = ?1 ORDER BY leg_id, n LIMIT ?2;
+
+-- The read calls.samples, by primary key.
+SELECT leg_id, at, window_ms, rtt_ms, jitter_ms, loss_in_ppm, loss_out_ppm, bitrate_in, bitrate_out, quality, mos_centi FROM quality_sample WHERE leg_id = ?1 ORDER BY leg_id, at LIMIT ?2;

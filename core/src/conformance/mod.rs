@@ -186,6 +186,10 @@ macro_rules! suite {
             a_policy_answers_every_event_once
             a_closed_room_is_swept_by_whoever_comes
 
+            a_session_is_told_leg_by_leg_in_order
+            a_report_on_as_many_legs_as_allowed_is_taken_whole
+            samples_are_deleted_once_they_are_old
+
             a_policy_deals_with_each_row_once_whoever_drives
             a_row_that_appears_while_a_policy_runs_is_dealt_with_once_or_not_at_all
             a_policy_that_fails_half_way_goes_on_without_doing_anything_twice

@@ -3,10 +3,11 @@
 use serde_json::json;
 
 use crate::Uuid;
+use crate::calls::{self, CallLeg, EndReason, LegReconnect, LegState, Outcome, QualitySample};
 use crate::engine::{FeedCursor, Idempotency, Sweep, Timer};
 use crate::events::{AnyEvent, Position};
 use crate::identity::{self, AuthSession, AuthSessionId, User, UserId, UserKind};
-use crate::media::LegId;
+use crate::media::{LegId, Quality};
 use crate::record::{Digest, Json, Timestamp};
 use crate::rooms::{
     Ban, ConnectionState, Event, ExpireEmpty, FloorVia, HandQueue, LeaveReason, MicState, Node,
@@ -84,6 +85,16 @@ pub(super) fn rows(n: u128, full: bool) -> Vec<Row> {
         }
         .into(),
         a_card(room, full).into(),
+        a_leg(LegId(id(7)), (room, first, user), full).into(),
+        LegReconnect {
+            leg_id: LegId(id(7)),
+            n: 1,
+            started_at: EARLY,
+            ended_at: full.then_some(LATE),
+            recovered: full,
+        }
+        .into(),
+        a_sample(LegId(id(7)), full).into(),
         Sweep {
             name: format!("suite.{n}"),
             subject: Uuid::max(),
@@ -225,6 +236,56 @@ fn a_card(room_id: RoomId, full: bool) -> RoomListing {
     }
 }
 
+fn a_leg(
+    id: LegId,
+    (room_id, participant_id, user_id): (RoomId, ParticipantId, UserId),
+    full: bool,
+) -> CallLeg {
+    let at = full.then_some(LATE);
+    let sum = if full { i64::MAX } else { 0 };
+    CallLeg {
+        id,
+        room_id,
+        epoch: if full { i64::MAX } else { 1 },
+        participant_id,
+        user_id,
+        node: text_of("a", full),
+        lease_epoch: sum,
+        state: if full { LegState::Closed } else { LegState::Requested },
+        requested_at: EARLY,
+        signaled_at: at,
+        ice_connected_at: at,
+        connected_at: at,
+        first_media_at: at,
+        ended_at: at,
+        end_reason: full.then_some(EndReason::ConnectionTimeout),
+        outcome: full.then_some(Outcome::Success),
+        reconnects: if full { u32::MAX } else { 0 },
+        quality: full.then_some(Quality::Lost),
+        bytes_in: sum,
+        bytes_out: sum,
+        talk_ms: sum,
+        trim_at: at,
+    }
+}
+
+fn a_sample(leg_id: LegId, full: bool) -> QualitySample {
+    let ms = i32::MAX.unsigned_abs();
+    QualitySample {
+        leg_id,
+        at: EARLY,
+        window_ms: if full { ms } else { 0 },
+        rtt_ms: full.then_some(ms),
+        jitter_ms: full.then_some(ms),
+        loss_in_ppm: full.then_some(1_000_000),
+        loss_out_ppm: full.then_some(1_000_000),
+        bitrate_in: if full { i64::MAX } else { 0 },
+        bitrate_out: if full { i64::MAX } else { 0 },
+        quality: if full { Quality::Lost } else { Quality::Excellent },
+        mos_centi: full.then_some(450),
+    }
+}
+
 fn a_timer(n: u128, room: RoomId, user: UserId, full: bool) -> Timer {
     let odd = Ban { room, user, reason: ODD.into() };
     Timer {
@@ -285,5 +346,10 @@ pub fn every_event() -> Vec<AnyEvent> {
         Event::Delisted { room },
     ];
     let people = [identity::Event::GuestCreated { user }];
-    people.into_iter().map(AnyEvent::from).chain(rooms.into_iter().map(AnyEvent::from)).collect()
+    let (leg, quality) = (LegId(Uuid::from_u128(2)), Quality::Poor);
+    let calls = [calls::Event::QualityChanged { room, participant, leg, quality }];
+    let mut all: Vec<AnyEvent> = people.into_iter().map(AnyEvent::from).collect();
+    all.extend(rooms.into_iter().map(AnyEvent::from));
+    all.extend(calls.into_iter().map(AnyEvent::from));
+    all
 }

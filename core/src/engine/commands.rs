@@ -3,7 +3,7 @@
 use super::drive::Forget;
 use super::feed::AdvanceCursor;
 use super::sweep::FinishSweep;
-use crate::{identity, rooms};
+use crate::{calls, identity, rooms};
 
 crate::commands! {
     "engine.advance_cursor" => internal AdvanceCursor(AdvanceCursor),
@@ -50,4 +50,11 @@ crate::commands! {
     "rooms.release" => internal ReleaseRoom(rooms::ReleaseRoom),
     "rooms.vacate" => internal VacateRoom(rooms::VacateRoom),
     "rooms.refresh_listing" => internal RefreshListing(rooms::RefreshListing),
+
+    "calls.request_leg" => internal RequestLeg(calls::RequestLeg),
+    "calls.leg_refused" => internal LegRefused(calls::LegRefused),
+    "calls.leg_media_started" => internal LegMediaStarted(calls::LegMediaStarted),
+    "calls.orphan_leg" => internal OrphanLeg(calls::OrphanLeg),
+    "calls.report_quality" => internal ReportQuality(calls::ReportQuality),
+    "calls.trim_samples" => internal TrimSamples(calls::TrimSamples),
 }

@@ -1,8 +1,8 @@
 use super::AnyCommand;
 use crate::record::Timestamp;
-use crate::rooms;
 use crate::storage::Query;
 use crate::tables::Row;
+use crate::{calls, rooms};
 
 /// A time in a column of a table: a command runs for every row whose time has come.
 ///
@@ -22,4 +22,4 @@ pub struct Deadline {
 }
 
 /// Every deadline.
-pub const DEADLINES: &[Deadline] = &[rooms::LAPSE, rooms::LEASE];
+pub const DEADLINES: &[Deadline] = &[rooms::LAPSE, rooms::LEASE, calls::TRIM];

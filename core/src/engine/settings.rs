@@ -22,6 +22,8 @@ pub struct Settings {
     pub listing_interval: Duration,
     /// A node that is silent this long loses its rooms to others. Default 10 s.
     pub lease: Duration,
+    /// The samples of a leg are kept this long after its end. Default 30 days.
+    pub sample_retention: Duration,
     /// A room's capacity unless its creator says otherwise. Default 1,000.
     pub max_participants: u32,
     /// Speakers on a moderated stage, hosts included. Default 50.
@@ -41,6 +43,7 @@ impl Default for Settings {
             idempotency_ttl: DAY,
             listing_interval: Duration::from_secs(1),
             lease: Duration::from_secs(10),
+            sample_retention: DAY * 30,
             max_participants: 1_000,
             max_speakers: 50,
         }

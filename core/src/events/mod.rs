@@ -12,7 +12,7 @@ pub use envelope::{Emitted, Envelope, OUTBOX, Position};
 use serde::{Deserialize, Serialize};
 
 use crate::rooms::RoomId;
-use crate::{identity, rooms};
+use crate::{calls, identity, rooms};
 
 crate::ids! {
     /// One event. Consumers deduplicate by it.
@@ -27,6 +27,8 @@ pub enum AnyEvent {
     Identity(identity::Event),
     /// Of `rooms`.
     Rooms(rooms::Event),
+    /// Of `calls`.
+    Calls(calls::Event),
 }
 
 /// Who may be told of an event.
@@ -46,6 +48,7 @@ impl AnyEvent {
         match self {
             Self::Identity(event) => event.name(),
             Self::Rooms(event) => event.name(),
+            Self::Calls(event) => event.name(),
         }
     }
 
@@ -54,6 +57,7 @@ impl AnyEvent {
         match self {
             Self::Identity(_) => Audience::Host,
             Self::Rooms(event) => event.audience(),
+            Self::Calls(event) => event.audience(),
         }
     }
 }
@@ -67,6 +71,12 @@ impl From<identity::Event> for AnyEvent {
 impl From<rooms::Event> for AnyEvent {
     fn from(event: rooms::Event) -> Self {
         Self::Rooms(event)
+    }
+}
+
+impl From<calls::Event> for AnyEvent {
+    fn from(event: calls::Event) -> Self {
+        Self::Calls(event)
     }
 }
 

@@ -1,23 +1,29 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::{Either, join_all, select};
 use futures_util::lock::Mutex as AsyncMutex;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
-use super::{Connect, LegId, MediaBackend, MediaError, MediaEvent, Rights, SdpAnswer, SdpOffer};
-use crate::engine::{AnyCommand, Error, IdempotencyKey, Parlor};
+use super::report::{Report, What};
+use super::{
+    Connect, LegId, LegSample, MediaBackend, MediaError, MediaEvent, Rights, SdpAnswer, SdpOffer,
+};
+use crate::calls::{EndReason, LegRefused, ReportQuality, RequestLeg};
+use crate::engine::{Error, Parlor};
 use crate::events::{Actor, AnyEvent, Envelope};
 use crate::rooms::{
-    ClaimRoom, Claimed, ConnectionState, Event, LegClosed, LegConnected, LegLost, NodeRun,
-    Participant, ParticipantId, RENEWED_MAX, Refusal, ReleaseRoom, RenewLeases, RoomId, StartNode,
-    queries,
+    ClaimRoom, Claimed, ConnectionState, Event, NodeRun, Participant, ParticipantId, RENEWED_MAX,
+    Refusal, ReleaseRoom, RenewLeases, RoomId, StartNode, VacateRoom, queries,
 };
 use crate::storage::{PAGE_MAX, StoreError};
 
 /// How many reports of the engine may wait for the store before no more are taken from it.
 const REPORTS_MAX: usize = 16_384;
+/// How many pages of samples may wait for the store before more are left out.
+const SAMPLED_MAX: usize = 256;
 
 /// Joins the domain to a media engine: events change rights, reports of the engine become internal
 /// commands.
@@ -36,6 +42,7 @@ pub struct Bridge {
     /// Held from reading a participant to setting their rights: an older reading never overtakes a
     /// newer one.
     carrying: AsyncMutex<()>,
+    left_out: AtomicU64,
 }
 
 /// The legs of a participant whose media runs here. The engine keeps one of them at the most; until
@@ -88,13 +95,14 @@ impl Bridge {
         let start = StartNode { node: node.to_owned(), url: url.to_owned() };
         let node = parlor.execute(Actor::HOST, start).await?;
         let (rooms, legs) = (Mutex::default(), Mutex::default());
-        let bridge = Self { parlor, backend, node, rooms, legs, carrying: AsyncMutex::new(()) };
+        let (carrying, left_out) = (AsyncMutex::new(()), AtomicU64::new(0));
+        let bridge = Self { parlor, backend, node, rooms, legs, carrying, left_out };
         loop {
             let left = bridge.parlor.select(&queries::leases_of(&bridge.node.node)).await?.rows;
             if left.is_empty() {
                 return Ok(bridge);
             }
-            let given_up = left.into_iter().map(|it| bridge.give_up(it.room_id, it.epoch));
+            let given_up = left.into_iter().map(|it| bridge.vacate(it.room_id, it.epoch));
             join_all(given_up).await.into_iter().collect::<Result<Vec<()>, _>>()?;
         }
     }
@@ -167,6 +175,14 @@ impl Bridge {
         }
     }
 
+    /// Takes a room from an earlier process of this name, which can tell of its legs no more.
+    async fn vacate(&self, room: RoomId, epoch: i64) -> Result<(), StoreError> {
+        match self.parlor.execute(Actor::HOST, VacateRoom { room, epoch }).await {
+            Err(Error::Store(error)) => Err(error),
+            Ok(()) | Err(Error::Refused(_) | Error::KeyReused) => Ok(()),
+        }
+    }
+
     /// The epoch in which this node has a room, taking the room if it is nobody's.
     async fn claim(&self, room: RoomId) -> Result<i64, ConnectError> {
         if let Some(held) = self.rooms().get_mut(&room) {
@@ -195,18 +211,68 @@ impl Bridge {
         offer: SdpOffer,
     ) -> Result<(LegId, SdpAnswer), ConnectError> {
         let stay = self.parlor.rooms().own_stay(actor, room).await?;
-        self.claim(room).await?;
+        let lease_epoch = self.claim(room).await?;
         let (leg, participant) = (self.parlor.new_id::<LegId>(), stay.id);
+        self.request(leg, &stay, lease_epoch).await?;
         // From here on the feed's changes reach the new leg; what changed before is read below.
         self.note(room, participant, leg);
         let rights = Rights::of(&stay);
         let answer = self.backend.connect(Connect { leg, room, participant, rights, offer }).await;
-        let answer = answer.inspect_err(|_| self.forget(participant, leg))?;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                self.forget(participant, leg);
+                self.refuse(leg, &error).await;
+                return Err(error.into());
+            }
+        };
         if let Err(error) = self.carry_over([participant]).await {
             self.disconnect(leg).await;
             return Err(Error::Store(error).into());
         }
         Ok((leg, answer))
+    }
+
+    /// Writes down that a leg is asked for.
+    async fn request(
+        &self,
+        leg: LegId,
+        stay: &Participant,
+        lease_epoch: i64,
+    ) -> Result<(), ConnectError> {
+        let request = RequestLeg {
+            leg,
+            room: stay.room_id,
+            epoch: stay.epoch,
+            participant: stay.id,
+            user: stay.user_id,
+            node: self.node.node.clone(),
+            lease_epoch,
+        };
+        match self.parlor.execute(Actor::HOST, request).await {
+            Err(Error::Store(error)) => Err(Error::Store(error).into()),
+            Ok(()) | Err(Error::Refused(_) | Error::KeyReused) => Ok(()),
+        }
+    }
+
+    /// Writes down that the engine did not take it. If that fails, the client is answered all the
+    /// same.
+    async fn refuse(&self, leg: LegId, error: &MediaError) {
+        let reason = match error {
+            MediaError::Refused(_) => EndReason::SignalingError,
+            MediaError::NoSuchLeg | MediaError::Busy | MediaError::Stopped => {
+                EndReason::ServerError
+            }
+        };
+        if let Err(error) = self.parlor.execute(Actor::HOST, LegRefused { leg, reason }).await {
+            tracing::debug!(%leg, %error, "a refused offer was not written down");
+        }
+    }
+
+    /// How many pages of samples were left out since the start, because the store lagged behind or
+    /// did not take them.
+    pub fn samples_left_out(&self) -> u64 {
+        self.left_out.load(Ordering::Relaxed)
     }
 
     /// Carries rights over to the engine as events change them, for as long as it is polled.
@@ -234,7 +300,8 @@ impl Bridge {
     ///
     /// Reports about one participant are carried out in order, those about several side by side. A
     /// report that the store could not take is tried again after a `pause`, for it will not come
-    /// again.
+    /// again. Samples of quality are tried once, and left out while the store lags behind: they
+    /// hold up nothing.
     pub async fn listen<P: Future<Output = ()> + Send>(
         &self,
         live: impl Fn(MediaEvent) + Send + Sync,
@@ -242,7 +309,7 @@ impl Bridge {
     ) {
         let mut queues = BTreeMap::<ParticipantId, VecDeque<Report>>::new();
         let mut under_way = FuturesUnordered::new();
-        let mut waiting = 0;
+        let (mut waiting, mut sampled) = (0, 0);
         let mut next = self.backend.next_event();
         let mut is_running = true;
         while is_running || !under_way.is_empty() {
@@ -260,6 +327,18 @@ impl Bridge {
                 Either::Left(None) => is_running = false,
                 Either::Left(Some(event)) => {
                     next = self.backend.next_event();
+                    let event = match event {
+                        MediaEvent::Sampled { .. } if sampled == SAMPLED_MAX => {
+                            self.leave_out();
+                            continue;
+                        }
+                        MediaEvent::Sampled { room, samples } => {
+                            sampled += 1;
+                            under_way.push(Either::Right(self.keep(room, samples)));
+                            continue;
+                        }
+                        event => event,
+                    };
                     match Report::of(&event, |room| self.epoch(room)) {
                         None => live(event),
                         Some(report) => {
@@ -268,18 +347,23 @@ impl Bridge {
                                 Some(queue) => queue.push_back(report),
                                 None => {
                                     queues.insert(report.participant, VecDeque::new());
-                                    under_way.push(self.carry_out(report, &pause));
+                                    under_way.push(Either::Left(self.carry_out(report, &pause)));
                                 }
                             }
                         }
                     }
                 }
                 Either::Right(done) => {
-                    let participant = done.expect("something is under way");
+                    let Done::Report(participant) = done.expect("something is under way") else {
+                        sampled -= 1;
+                        continue;
+                    };
                     waiting -= 1;
                     let queue = queues.get_mut(&participant);
                     match queue.and_then(VecDeque::pop_front) {
-                        Some(report) => under_way.push(self.carry_out(report, &pause)),
+                        Some(report) => {
+                            under_way.push(Either::Left(self.carry_out(report, &pause)));
+                        }
                         None => drop(queues.remove(&participant)),
                     }
                 }
@@ -291,13 +375,13 @@ impl Bridge {
         &self,
         report: Report,
         pause: impl Fn() -> P,
-    ) -> ParticipantId {
+    ) -> Done {
         let Report { participant, leg, what, key, command } = report;
         if what == What::Closed {
             self.forget(participant, leg);
         }
         loop {
-            match self.parlor.execute_any(Actor::HOST, Some(&key), command.clone()).await {
+            match self.parlor.execute_any(Actor::HOST, key.as_ref(), command.clone()).await {
                 Ok(_) => {}
                 // The stay ended while its leg was coming up.
                 Err(Error::Refused(refusal)) if what == What::Connected => {
@@ -311,8 +395,22 @@ impl Bridge {
                 }
                 Err(error) => tracing::debug!(%leg, %error, "a report about a leg was refused"),
             }
-            return participant;
+            return Done::Report(participant);
         }
+    }
+
+    /// Writes samples down, if the store takes them.
+    async fn keep(&self, room: RoomId, samples: Vec<LegSample>) -> Done {
+        let report = ReportQuality { room, lease_epoch: self.epoch(room), samples };
+        if let Err(error) = self.parlor.execute(Actor::HOST, report).await {
+            tracing::debug!(%room, %error, "samples of quality were left out");
+            self.leave_out();
+        }
+        Done::Samples
+    }
+
+    fn leave_out(&self) {
+        self.left_out.fetch_add(1, Ordering::Relaxed);
     }
 
     async fn carry_over(
@@ -367,7 +465,7 @@ impl Bridge {
                     self.lose(room).await;
                 }
             }
-            AnyEvent::Rooms(_) | AnyEvent::Identity(_) => {}
+            AnyEvent::Rooms(_) | AnyEvent::Identity(_) | AnyEvent::Calls(_) => {}
         }
         Ok(())
     }
@@ -437,49 +535,10 @@ impl fmt::Debug for Bridge {
     }
 }
 
-/// What the engine says of a leg, as a command under a key of the leg and a number: a report that
-/// is repeated takes effect once.
-struct Report {
-    participant: ParticipantId,
-    leg: LegId,
-    what: What,
-    key: IdempotencyKey,
-    command: AnyCommand,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum What {
-    Connected,
-    Lost,
-    Closed,
-}
-
-impl Report {
-    fn of(event: &MediaEvent, epoch: impl Fn(RoomId) -> i64) -> Option<Self> {
-        let (participant, leg, what, key, command) = match *event {
-            MediaEvent::Connected { leg, room, participant, n, .. } => {
-                let lease_epoch = epoch(room);
-                let command = LegConnected { room, participant, leg, lease_epoch }.into();
-                (participant, leg, What::Connected, format!("leg:{leg}:up:{n}"), command)
-            }
-            MediaEvent::Lost { leg, room, participant, n } => {
-                let lease_epoch = epoch(room);
-                let command = LegLost { room, participant, leg, lease_epoch }.into();
-                (participant, leg, What::Lost, format!("leg:{leg}:lost:{n}"), command)
-            }
-            MediaEvent::Closed { leg, room, participant, .. } => {
-                let lease_epoch = epoch(room);
-                let command = LegClosed { room, participant, leg, lease_epoch }.into();
-                (participant, leg, What::Closed, format!("leg:{leg}:closed"), command)
-            }
-            MediaEvent::MediaStarted { .. }
-            | MediaEvent::Speaking { .. }
-            | MediaEvent::Sampled { .. }
-            | MediaEvent::QualityChanged { .. } => return None,
-        };
-        let key = IdempotencyKey::new(key).expect("a leg's id and a number are a short key");
-        Some(Self { participant, leg, what, key, command })
-    }
+/// What has been carried out.
+enum Done {
+    Report(ParticipantId),
+    Samples,
 }
 
 fn is_worth_a_retry(error: &StoreError) -> bool {
@@ -489,6 +548,6 @@ fn is_worth_a_retry(error: &StoreError) -> bool {
 fn whose_rights(envelope: &Envelope) -> Option<ParticipantId> {
     match &envelope.emitted.event {
         AnyEvent::Rooms(event) => event.participant(),
-        AnyEvent::Identity(_) => None,
+        AnyEvent::Identity(_) | AnyEvent::Calls(_) => None,
     }
 }

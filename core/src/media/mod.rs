@@ -3,12 +3,13 @@
 //!
 //! ```text
 //!  events of `rooms` ─▶ rights(participant) ─▶ MediaBackend ─▶ packets
-//!  MediaEvent (connected, lost, closed) ─▶ internal commands of `rooms`
+//!  MediaEvent (connected, lost, closed, sampled) ─▶ internal commands of `rooms` and `calls`
 //! ```
 
 mod backend;
 mod bridge;
 mod quality;
+mod report;
 mod rights;
 
 pub use backend::{

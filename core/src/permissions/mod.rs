@@ -16,6 +16,8 @@ crate::words! {
         RemoveParticipants = "remove_participants",
         /// Give and take the floor.
         ManageStage = "manage_stage",
+        /// See how the transports of others do.
+        ViewConnections = "view_connections",
         /// Enter a room that is full.
         BypassCapacity = "bypass_capacity",
         /// Change, lock and unlock the room.
@@ -36,9 +38,10 @@ crate::words! {
 pub fn grants(role: RoomRole, permission: Permission) -> bool {
     role >= match permission {
         Permission::RequestToSpeak => RoomRole::Guest,
-        Permission::MuteParticipants | Permission::RemoveParticipants | Permission::ManageStage => {
-            RoomRole::Moderator
-        }
+        Permission::MuteParticipants
+        | Permission::RemoveParticipants
+        | Permission::ManageStage
+        | Permission::ViewConnections => RoomRole::Moderator,
         Permission::BypassCapacity => RoomRole::Cohost,
         Permission::ManageRoom | Permission::CloseRoom => RoomRole::Host,
     }

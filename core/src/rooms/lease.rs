@@ -13,6 +13,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Event, LegOrphaned, Refusal, Room, RoomId, RoomStatus, Seat, queries};
+use crate::calls;
 use crate::engine::{Command, Ctx, Deadline, Invalid, Policy, Reaction};
 use crate::events::AnyEvent;
 use crate::record::{Stored as _, Timestamp};
@@ -217,7 +218,12 @@ impl Command for ReleaseRoom {
     type Refusal = Refusal;
 
     fn decide(&self, draft: &mut Draft<'_>, _: &Ctx) -> Result<(), Stop<Refusal>> {
-        vacate(draft, self.room, self.epoch, |_| true)
+        let Some(lease) = had(draft, self.room, self.epoch)? else { return Ok(()) };
+        match is_over(draft, self.room)? {
+            // Its media has ended, and what was left of it has been told leg by leg.
+            true => Ok(draft.delete::<RoomLease>(self.room)?),
+            false => vacate(draft, lease),
+        }
     }
 }
 
@@ -236,24 +242,41 @@ impl Command for VacateRoom {
     type Refusal = Refusal;
 
     fn decide(&self, draft: &mut Draft<'_>, ctx: &Ctx) -> Result<(), Stop<Refusal>> {
-        vacate(draft, self.room, self.epoch, |lease| lease.expires_at <= ctx.now)
+        let Self { room, epoch } = *self;
+        let Some(lease) = had(draft, room, epoch)? else { return Ok(()) };
+        if ctx.now < lease.expires_at && !is_of_an_earlier_process(draft, &lease)? {
+            return Ok(());
+        }
+        if is_over(draft, room)? {
+            draft.delete::<RoomLease>(room)?;
+            // Nobody told how its legs ended.
+            draft.emit(Event::Vacated { room, epoch });
+            return Ok(());
+        }
+        vacate(draft, lease)
     }
 }
 
-fn vacate(
-    draft: &mut Draft<'_>,
-    room: RoomId,
-    epoch: i64,
-    may_go: impl Fn(&RoomLease) -> bool,
-) -> Result<(), Stop<Refusal>> {
+/// The lease of a room, if somebody has it in this epoch.
+fn had(draft: &Draft<'_>, room: RoomId, epoch: i64) -> Result<Option<RoomLease>, Stop<Refusal>> {
     draft.need([Room::share(room), RoomLease::own(room)])?;
-    let is_over = draft.look::<Room>(room)?.is_none_or(|it| it.status == RoomStatus::Closed);
     let had = |lease: &RoomLease| lease.epoch == epoch && lease.node.is_some();
-    let lease = draft.get::<RoomLease>(room)?.filter(had).filter(may_go);
-    let Some(lease) = lease else { return Ok(()) };
-    if is_over {
-        return Ok(draft.delete::<RoomLease>(room)?);
-    }
+    Ok(draft.get::<RoomLease>(room)?.filter(had))
+}
+
+fn is_over(draft: &Draft<'_>, room: RoomId) -> Result<bool, Stop<Refusal>> {
+    Ok(draft.look::<Room>(room)?.is_none_or(|it| it.status == RoomStatus::Closed))
+}
+
+/// Whether the node has started anew since it took the lease.
+fn is_of_an_earlier_process(draft: &Draft<'_>, lease: &RoomLease) -> Result<bool, Stop<Refusal>> {
+    let Some(name) = &lease.node else { return Ok(false) };
+    draft.need([Node::share(name.clone())])?;
+    Ok(draft.look::<Node>(name.clone())?.is_some_and(|node| node.run > lease.run))
+}
+
+fn vacate(draft: &mut Draft<'_>, lease: RoomLease) -> Result<(), Stop<Refusal>> {
+    let (room, epoch) = (lease.room_id, lease.epoch);
     draft.put(RoomLease {
         node: None,
         url: String::new(),
@@ -292,16 +315,19 @@ pub const LEASE: Deadline = Deadline {
     },
 };
 
-/// Has the legs of a node that lost a room count as lost.
+/// Has the legs of a node that lost a room count as lost: for those whose stays they carried, and
+/// in what is kept of each leg.
 pub const ORPHANS: Policy = Policy {
     name: "rooms.orphans",
     react: |envelope| match envelope.emitted.event {
         AnyEvent::Rooms(Event::Vacated { room, epoch }) => {
-            vec![Reaction::for_each(queries::seats_up_to(room, i64::MAX), move |seat: &Seat| {
+            let seats = queries::seats_up_to(room, i64::MAX);
+            let stays = Reaction::for_each(seats, move |seat: &Seat| {
                 let participant = seat.participant_id?;
                 Some(LegOrphaned { room, participant, epoch })
-            })]
+            });
+            vec![stays, calls::orphans(room, epoch)]
         }
-        AnyEvent::Rooms(_) | AnyEvent::Identity(_) => Vec::new(),
+        AnyEvent::Rooms(_) | AnyEvent::Identity(_) | AnyEvent::Calls(_) => Vec::new(),
     },
 };

@@ -18,7 +18,7 @@ pub const LISTING: Policy = Policy {
         AnyEvent::Rooms(event) if changes_card(event) => {
             vec![Reaction::Do(RefreshListing { room: event.room() }.into())]
         }
-        AnyEvent::Rooms(_) | AnyEvent::Identity(_) => Vec::new(),
+        AnyEvent::Rooms(_) | AnyEvent::Identity(_) | AnyEvent::Calls(_) => Vec::new(),
     },
 };
 

@@ -167,16 +167,26 @@ impl Reads<'_> {
         room: RoomId,
         after: Option<&str>,
     ) -> Result<Page<BannedView>, Error<Refusal>> {
+        self.overseen(actor, room, Permission::RemoveParticipants).await?;
+        let page = self.page(queries::bans(room), after).await?;
+        Ok(page.map(BannedView::from))
+    }
+
+    /// A room, for its owner and for those in it whose role carries the permission.
+    pub(crate) async fn overseen(
+        &self,
+        actor: Actor,
+        room: RoomId,
+        permission: Permission,
+    ) -> Result<Room, Error<Refusal>> {
         let it = self.row(&queries::room(room)).await?.ok_or(Error::Refused(Refusal::NotFound))?;
         if actor.user() != Some(it.owner_id) {
             let own = self.own_stay(actor, room).await?;
-            let permission = Permission::RemoveParticipants;
             if !grants(own.role, permission) {
                 return Err(Error::Refused(Refusal::Forbidden(permission)));
             }
         }
-        let page = self.page(queries::bans(room), after).await?;
-        Ok(page.map(BannedView::from))
+        Ok(it)
     }
 
     async fn stay(&self, actor: Actor, room: &Room) -> Result<Option<Participant>, Error<Refusal>> {

@@ -229,6 +229,11 @@ impl Room {
     pub fn is_current(&self, epoch: i64) -> bool {
         self.epoch == epoch && self.status != RoomStatus::Closed
     }
+
+    /// The epoch of the room's present session, or of its last one.
+    pub fn session(&self) -> i64 {
+        self.epoch - i64::from(self.status == RoomStatus::Closed)
+    }
 }
 
 impl Participant {

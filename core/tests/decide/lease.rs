@@ -145,7 +145,10 @@ fn a_lease_is_taken_once_it_has_run_out_and_given_back_at_any_time() {
 
     let out = vacant_of(run_out(had_by("a", 1)));
     assert_eq!(changes(held(out), Actor::HOST, &vacate), lost);
-    assert_eq!(changes(held(had_by("a", 1)), Actor::HOST, &vacate), changeset([], []));
+    let kept = held(had_by("a", 1)).shared(node("a", 1));
+    assert_eq!(changes(kept, Actor::HOST, &vacate), changeset([], []));
+    let anew = held(had_by("a", 1)).shared(node("a", 2));
+    assert_eq!(changes(anew, Actor::HOST, &vacate), lost);
     assert_eq!(changes(held(had_by("a", 1)), Actor::HOST, &release), lost);
     let later = RoomLease { epoch: 6, ..run_out(had_by("b", 7)) };
     assert_eq!(changes(held(later.clone()), Actor::HOST, &vacate), changeset([], []));
@@ -154,4 +157,9 @@ fn a_lease_is_taken_once_it_has_run_out_and_given_back_at_any_time() {
     let over = Held::new().shared(closed()).owned(had_by("a", 1));
     let nothing_left = changeset([delete::<RoomLease>(ROOM)], []);
     assert_eq!(changes(over, Actor::HOST, &release), nothing_left);
+    // A node that died tells of no leg.
+    let over = Held::new().shared(closed()).owned(run_out(had_by("a", 1)));
+    let orphaned = [Event::Vacated { room: ROOM, epoch: 4 }];
+    let lost = changeset([delete::<RoomLease>(ROOM)], orphaned);
+    assert_eq!(changes(over, Actor::HOST, &vacate), lost);
 }

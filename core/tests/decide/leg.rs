@@ -1,5 +1,8 @@
+use std::time::Duration;
+
+use parlor_core::calls::{CallLeg, EndReason};
 use parlor_core::events::Actor;
-use parlor_core::media::LegId;
+use parlor_core::media::{LegId, Setup};
 use parlor_core::rooms::{
     ConnectionState, Event, Lapse, LeaveReason, LegClosed, LegConnected, LegLost, LegOrphaned,
     Participant, Refusal, Room, RoomLease, RoomRole, RoomStatus, Seat, StageState,
@@ -8,8 +11,17 @@ use parlor_core::storage::{Held, Lock};
 
 use super::*;
 
-const UP: LegConnected = LegConnected { room: ROOM, participant: STAY, leg: LEG, lease_epoch: 0 };
+const SETUP: Setup = Setup { ice: Duration::from_millis(120), dtls: Duration::from_millis(80) };
+const UP: LegConnected =
+    LegConnected { room: ROOM, participant: STAY, leg: LEG, lease_epoch: 0, setup: SETUP };
 const LOST: LegLost = LegLost { room: ROOM, participant: STAY, leg: LEG, lease_epoch: 0 };
+const CLOSED: LegClosed = LegClosed {
+    room: ROOM,
+    participant: STAY,
+    leg: LEG,
+    lease_epoch: 0,
+    reason: EndReason::ClosedByPeer,
+};
 const OTHER: LegId = LegId(Uuid::from_u128(0x302));
 
 fn joining() -> Participant {
@@ -17,14 +29,14 @@ fn joining() -> Participant {
         connection: ConnectionState::Joining,
         leg_id: None,
         connected_at: None,
-        joined_at: NOW - std::time::Duration::from_secs(15),
+        joined_at: NOW - Duration::from_secs(15),
         lapses_at: NOW,
         ..stay()
     }
 }
 
 fn lost() -> Participant {
-    let lost_at = Some(NOW - std::time::Duration::from_secs(20));
+    let lost_at = Some(NOW - Duration::from_secs(20));
     let lapses_at = NOW;
     Participant { connection: ConnectionState::Reconnecting, lost_at, lapses_at, ..stay() }
 }
@@ -37,7 +49,9 @@ fn told(room: Room, stay: Participant) -> Held {
 /// The same, of one that is lost or closed.
 fn heard(room: Room, stay: Participant) -> Held {
     let held = Held::new().shared(room).owned(stay);
-    held.absent::<RoomLease>(ROOM, Lock::Share)
+    let held = held.absent::<RoomLease>(ROOM, Lock::Share);
+    // Nothing is known of the legs: what is told of them goes on all the same.
+    held.absent::<CallLeg>(LEG, Lock::Own).absent::<CallLeg>(OTHER, Lock::Own)
 }
 
 #[test]
@@ -112,14 +126,13 @@ fn a_leg_of_a_stay_that_is_over_is_refused() {
 
 #[test]
 fn a_leg_that_is_lost_or_closed_starts_the_grace() {
-    let lapses_at = NOW + std::time::Duration::from_secs(20);
+    let lapses_at = NOW + Duration::from_secs(20);
     let reconnecting = Participant { lost_at: Some(NOW), lapses_at, ..lost() };
     let expected =
         changeset([put(reconnecting)], [Event::Reconnecting { room: ROOM, participant: STAY }]);
     let held = || heard(room(), stay());
     assert_eq!(changes(held(), Actor::HOST, &LOST), expected);
-    let closed = LegClosed { room: ROOM, participant: STAY, leg: LEG, lease_epoch: 0 };
-    assert_eq!(changes(held(), Actor::HOST, &closed), expected);
+    assert_eq!(changes(held(), Actor::HOST, &CLOSED), expected);
 }
 
 #[test]
@@ -128,7 +141,7 @@ fn what_is_told_of_a_leg_that_was_replaced_changes_nothing() {
         let stay = if leg == LEG { lost() } else { stay() };
         let held = heard(room(), stay);
         assert_eq!(changes(held.clone(), Actor::HOST, &LegLost { leg, ..LOST }), changeset([], []));
-        let closed = LegClosed { room: ROOM, participant: STAY, leg, lease_epoch: 0 };
+        let closed = LegClosed { leg, ..CLOSED };
         assert_eq!(changes(held, Actor::HOST, &closed), changeset([], []));
     }
 }
@@ -159,7 +172,7 @@ fn a_leg_that_does_not_come_up_in_time_ends_the_stay() {
         let over = timed_out(stay.clone(), reason, active);
         assert_eq!(changes(here(stay.clone()), Actor::HOST, &lapse), over);
 
-        let later = NOW + std::time::Duration::from_micros(1);
+        let later = NOW + Duration::from_micros(1);
         let younger = Participant { lapses_at: later, ..stay };
         assert_eq!(changes(here(younger), Actor::HOST, &lapse), changeset([], []));
     }
@@ -187,10 +200,9 @@ fn lease(epoch: i64) -> RoomLease {
 #[test]
 fn what_a_node_says_of_a_room_it_has_lost_is_refused() {
     let held = || told(room(), stay()).shared(lease(2));
-    let (lease_epoch, room, participant, leg) = (1, ROOM, STAY, LEG);
-    let up = LegConnected { room, participant, leg, lease_epoch };
-    let lost = LegLost { room, participant, leg, lease_epoch };
-    let closed = LegClosed { room, participant, leg, lease_epoch };
+    let lease_epoch = 1;
+    let (up, lost) = (LegConnected { lease_epoch, ..UP }, LegLost { lease_epoch, ..LOST });
+    let closed = LegClosed { lease_epoch, ..CLOSED };
     assert_eq!(refusal(held(), Actor::HOST, &up), Refusal::Fenced);
     assert_eq!(refusal(held(), Actor::HOST, &lost), Refusal::Fenced);
     assert_eq!(refusal(held(), Actor::HOST, &closed), Refusal::Fenced);
@@ -202,7 +214,7 @@ fn a_leg_goes_with_the_lease_it_is_under_and_stands_under_a_later_one() {
     let under = |lease_epoch| Participant { lease_epoch, ..stay() };
     let held = |stay| Held::new().shared(room()).owned(stay);
 
-    let lapses_at = NOW + std::time::Duration::from_secs(20);
+    let lapses_at = NOW + Duration::from_secs(20);
     let gone = Participant { lost_at: Some(NOW), lapses_at, lease_epoch: 2, ..lost() };
     let expected = changeset([put(gone)], [Event::Reconnecting { room: ROOM, participant: STAY }]);
     assert_eq!(changes(held(under(2)), Actor::HOST, &orphaned), expected);

@@ -3,6 +3,7 @@
 //! What is held is exactly what the command asks for, in the modes it asks for, so that these
 //! tests also say which rows each command locks.
 
+mod calls;
 mod engine;
 mod identity;
 mod lease;

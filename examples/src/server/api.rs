@@ -6,6 +6,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
+use parlor_core::calls::LevelView;
 use parlor_core::engine::{AnyCommand, IdempotencyKey, KEY_BYTES_MAX, Refusal as _};
 use parlor_core::events::Actor;
 use parlor_core::identity;
@@ -140,6 +141,23 @@ pub(super) async fn participants(
     let after = asked.after.as_deref();
     let page = app.parlor.rooms().participants(actor, room, after).await?;
     Ok(Json(Participants { participants: page.rows, next: page.next }))
+}
+
+/// `GET /api/rooms/{id}/quality`
+#[derive(Serialize)]
+pub(super) struct Levels {
+    quality: Vec<LevelView>,
+    next: Option<String>,
+}
+
+pub(super) async fn quality(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    InPath(room): InPath,
+    Asked(asked): Asked<Listing>,
+) -> Answer<Levels> {
+    let page = app.parlor.calls().levels(actor, room, asked.after.as_deref()).await?;
+    Ok(Json(Levels { quality: page.rows, next: page.next }))
 }
 
 /// `GET /api/rooms/{id}/bans`

@@ -97,10 +97,24 @@ impl Hub {
 
     /// Passes on what is live and in no feed.
     pub(super) fn live(&self, event: &MediaEvent) {
-        if let MediaEvent::Speaking { room, participants, .. } = event {
-            let text = json!({ "speaking": { "room": room, "participants": participants } });
-            self.send(Place::Room(*room), || Frame { text: text.to_string().into(), left: None });
-        }
+        let (room, told) = match event {
+            MediaEvent::Speaking { room, participants, dominant, .. } => {
+                let speaking =
+                    json!({ "room": room, "participants": participants, "dominant": dominant });
+                (room, json!({ "speaking": speaking }))
+            }
+            MediaEvent::QualityChanged { room, participant, quality, .. } => {
+                let changed =
+                    json!({ "room": room, "participant": participant, "quality": quality });
+                (room, json!({ "quality": changed }))
+            }
+            MediaEvent::Connected { .. }
+            | MediaEvent::MediaStarted { .. }
+            | MediaEvent::Lost { .. }
+            | MediaEvent::Closed { .. }
+            | MediaEvent::Sampled { .. } => return,
+        };
+        self.send(Place::Room(*room), || Frame { text: told.to_string().into(), left: None });
     }
 
     fn publish(&self, envelope: &Envelope) {
@@ -135,7 +149,7 @@ fn frame(envelope: &Envelope) -> Frame {
     let emitted = &envelope.emitted;
     let left = match &emitted.event {
         AnyEvent::Rooms(Event::Left { participant, .. }) => Some(*participant),
-        AnyEvent::Rooms(_) | AnyEvent::Identity(_) => None,
+        AnyEvent::Rooms(_) | AnyEvent::Identity(_) | AnyEvent::Calls(_) => None,
     };
     let told = Told {
         position: envelope.position,

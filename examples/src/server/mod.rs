@@ -11,6 +11,7 @@
 mod api;
 mod events;
 mod hub;
+pub mod metrics;
 mod nodes;
 mod page;
 mod problem;
@@ -92,6 +93,7 @@ impl App {
             .route("/api/rooms", get(api::discover))
             .route("/api/rooms/{room}", get(api::room))
             .route("/api/rooms/{room}/participants", get(api::participants))
+            .route("/api/rooms/{room}/quality", get(api::quality))
             .route("/api/rooms/{room}/bans", get(api::bans))
             .route("/api/rooms/{room}/media", post(api::media))
             .route("/api/events", get(events::socket))

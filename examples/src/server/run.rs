@@ -11,8 +11,10 @@ use parlor_media_str0m::Str0mBackend;
 use parlor_storage_postgres::{Options, PostgresStore};
 use parlor_storage_sqlite::SqliteStore;
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 
 use super::App;
+use super::metrics::{Database, Metrics};
 use crate::host;
 
 /// How long open connections may take to end.
@@ -47,6 +49,11 @@ pub struct Args {
     #[arg(long, default_value = "0.0.0.0:0")]
     media: SocketAddr,
 
+    /// Where to serve /metrics for Prometheus; nowhere unless it is said. It should not be public:
+    /// anybody who reaches it sees how much is going on.
+    #[arg(long)]
+    metrics: Option<SocketAddr>,
+
     /// What this node is called among those that share a PostgreSQL database. Each has a name of
     /// its own, and keeps it when it is started again.
     #[arg(long)]
@@ -61,13 +68,15 @@ pub struct Args {
     advertise: Vec<IpAddr>,
 }
 
-/// Parlor on the database, and the node's name.
-async fn open(args: &Args) -> anyhow::Result<(Parlor, String)> {
+/// Parlor on the database, the database, and the node's name.
+async fn open(args: &Args) -> anyhow::Result<(Parlor, Database, String)> {
     let is_url = ["postgres://", "postgresql://"].iter().any(|it| args.database.starts_with(it));
     if !is_url {
         let store = SqliteStore::open(&args.database)
             .with_context(|| format!("the database {} cannot be opened", args.database))?;
-        return Ok((host::parlor(store), args.node.clone().unwrap_or("local".into())));
+        let store = Arc::new(store);
+        let node = args.node.clone().unwrap_or("local".into());
+        return Ok((host::parlor_on(store.clone()), Database::Sqlite(store), node));
     }
     let node = args.node.clone().context(
         "--node is missing: give each server on a PostgreSQL database a name of its own",
@@ -76,7 +85,8 @@ async fn open(args: &Args) -> anyhow::Result<(Parlor, String)> {
     let options = Options { listen_url, prepared: args.prepared, ..Options::new(&args.database) };
     // The URL may have a password in it.
     let store = PostgresStore::connect_with(options).await.context("the PostgreSQL database")?;
-    Ok((host::parlor(store), node))
+    let store = Arc::new(store);
+    Ok((host::parlor_on(store.clone()), Database::Postgres(store), node))
 }
 
 /// Serves until it is interrupted.
@@ -84,7 +94,7 @@ async fn open(args: &Args) -> anyhow::Result<(Parlor, String)> {
 /// # Errors
 /// When the database cannot be opened, or an address not be listened at.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    let (parlor, node) = open(&args).await?;
+    let (parlor, database, node) = open(&args).await?;
     let config = parlor_media_str0m::Config {
         bind: args.media,
         advertise: args.advertise,
@@ -103,6 +113,9 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let url = args.url.as_deref().unwrap_or(&local).trim_end_matches('/');
     let (app, mut tasks) = App::start(parlor, media.clone(), &node, url).await?;
     let stopping = app.clone();
+    let seen = media.clone();
+    let metrics = Metrics::new(app.clone(), move || seen.stats(), database);
+    let metrics = expose(args.metrics, metrics).await?;
     announce(&local)?;
     let draining = app.clone();
     let shutdown = async move {
@@ -124,7 +137,29 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     // Of the tasks only the one that listens to the engine ends by itself.
     tasks.join_next().await;
     stopping.stop().await?;
+    if let Some(metrics) = metrics {
+        metrics.abort();
+        // It holds on to the store until it has ended.
+        let _ = metrics.await;
+    }
     Ok(())
+}
+
+/// Serves the numbers, if an address is given, until the task is aborted.
+async fn expose(
+    at: Option<SocketAddr>,
+    metrics: Metrics,
+) -> anyhow::Result<Option<JoinHandle<()>>> {
+    let Some(at) = at else { return Ok(None) };
+    let listener = TcpListener::bind(at)
+        .await
+        .with_context(|| format!("{at} cannot be listened at; --metrics takes another"))?;
+    tracing::info!(at = %listener.local_addr()?, "metrics");
+    Ok(Some(tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, metrics.router()).await {
+            tracing::error!(%error, "the metrics are served no more");
+        }
+    })))
 }
 
 /// The one line on stdout, for people and for scripts.

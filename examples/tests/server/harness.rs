@@ -25,6 +25,7 @@ pub(crate) type Answer = (StatusCode, Value);
 pub(crate) struct Harness {
     pub(crate) parlor: Parlor,
     pub(crate) media: Arc<Recording>,
+    pub(crate) app: server::App,
     pub(crate) router: Router,
     late_us: Arc<AtomicI64>,
     _tasks: JoinSet<()>,
@@ -41,7 +42,7 @@ impl Harness {
         let media = Arc::new(Recording::new());
         let (app, tasks) =
             server::App::start(parlor.clone(), media.clone(), "a", "").await.unwrap();
-        Self { parlor, media, router: app.router(), late_us, _tasks: tasks }
+        Self { parlor, media, router: app.clone().router(), app, late_us, _tasks: tasks }
     }
 
     /// Two servers on one database, at `http://a` and `http://b`.
@@ -51,18 +52,19 @@ impl Harness {
         let media = Arc::new(Recording::new());
         let start = server::App::start(parlor.clone(), media.clone(), "b", "http://b");
         let (app, tasks) = start.await.unwrap();
-        let b = Self { media, router: app.router(), _tasks: tasks, ..b };
+        let b = Self { media, router: app.clone().router(), app, _tasks: tasks, ..b };
         let (media, late_us) = (Arc::new(Recording::new()), b.late_us.clone());
         let start = server::App::start(parlor.clone(), media.clone(), "a", "http://a");
         let (app, tasks) = start.await.unwrap();
-        (Self { parlor, media, router: app.router(), late_us, _tasks: tasks }, b)
+        let router = app.clone().router();
+        (Self { parlor, media, router, app, late_us, _tasks: tasks }, b)
     }
 
     /// With another media engine instead of the one that records.
     pub(crate) async fn with_media(self, media: impl MediaBackend) -> Self {
         let (app, tasks) =
             server::App::start(self.parlor.clone(), Arc::new(media), "a", "").await.unwrap();
-        Self { router: app.router(), _tasks: tasks, ..self }
+        Self { router: app.clone().router(), app, _tasks: tasks, ..self }
     }
 
     /// Moves the clock on.

@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::harness::{Asked, Harness, assert_problem};
 use axum::http::StatusCode;
 use futures_util::{SinkExt as _, StreamExt as _};
-use parlor_core::media::{MediaEvent, Rights, Setup};
+use parlor_core::media::{LegSample, MediaEvent, Quality, Rights, Setup};
+use parlor_core::rooms::ParticipantId;
 use parlor_media_str0m::client::{Client, ClientConfig};
 use parlor_media_str0m::{Config, Str0mBackend};
 use serde_json::{Value, json};
@@ -51,6 +52,16 @@ async fn event(socket: &mut Socket, name: &str) -> Value {
         let frame = next(socket).await.unwrap_or_else(|code| panic!("closed with {code}"));
         if frame["event"]["name"] == name {
             return frame["event"]["data"].clone();
+        }
+    }
+}
+
+/// The next frame of something live.
+async fn live(socket: &mut Socket, name: &str) -> Value {
+    loop {
+        let frame = next(socket).await.unwrap_or_else(|code| panic!("closed with {code}"));
+        if !frame[name].is_null() {
+            return frame[name].clone();
         }
     }
 }
@@ -156,6 +167,71 @@ async fn rights_follow_the_microphone_and_end_with_the_stay() {
     let heard = Rights { send_microphone: true, hear: true, pinned: false };
     let connects = |it: &&Asked| matches!(it, Asked::Connect(connect) if connect.rights == heard);
     assert_eq!(all.iter().filter(connects).count(), 1);
+}
+
+#[tokio::test]
+async fn those_in_a_room_see_who_speaks_and_how_good_connections_are() {
+    let server = Harness::start().await;
+    let url = listen(&server).await;
+    let (ada, bob) = (server.guest("Ada").await, server.guest("Bob").await);
+    let room = server.room(&ada, json!({ "name": "Tea", "stage_mode": "open_floor" })).await;
+    server.command(&ada, "rooms.join", json!({ "room": room })).await;
+    let joined = server.command(&bob, "rooms.join", json!({ "room": room })).await.1;
+    let stay = joined["output"]["participant"].clone();
+    let (id, participant) =
+        (room.parse().unwrap(), stay.as_str().unwrap().parse::<ParticipantId>().unwrap());
+    let path = format!("/api/rooms/{room}/media");
+    let answer = server.post(&bob, &path, br#"{"sdp":"v=0"}"#.to_vec()).await.1;
+    let leg = answer["leg"].as_str().unwrap().parse().unwrap();
+    let mut socket = subscribe(&url, &json!({ "token": ada, "room": room })).await;
+    next(&mut socket).await.unwrap();
+
+    let (dominant, recent) = (Some(participant), vec![participant]);
+    let speaking =
+        MediaEvent::Speaking { room: id, participants: vec![participant], dominant, recent };
+    server.media.report(speaking);
+    let quality = Quality::Poor;
+    server.media.report(MediaEvent::QualityChanged { leg, room: id, participant, quality });
+    assert_eq!(
+        live(&mut socket, "speaking").await,
+        json!({ "room": room, "participants": [stay], "dominant": stay })
+    );
+    assert_eq!(
+        live(&mut socket, "quality").await,
+        json!({ "room": room, "participant": stay, "quality": "poor" })
+    );
+
+    // Whoever comes later asks, once it has been sampled.
+    let sample = LegSample {
+        leg,
+        participant,
+        window: Duration::from_secs(10),
+        rtt: Some(Duration::from_millis(120)),
+        jitter: None,
+        loss_in_ppm: None,
+        loss_out_ppm: None,
+        bytes_in: 0,
+        bytes_out: 0,
+        talk: Duration::ZERO,
+    };
+    server.media.report(MediaEvent::Sampled { room: id, samples: vec![sample] });
+    let path = format!("/api/rooms/{room}/quality");
+    let known = async {
+        loop {
+            let (status, answer) = server.get(&ada, &path).await;
+            assert_eq!(status, StatusCode::OK);
+            if answer["quality"] != json!([]) {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let known = timeout(SOON, known).await.expect("the sample is written down");
+    let good = json!([{ "participant": stay, "quality": "good" }]);
+    assert_eq!(known, json!({ "quality": good, "next": null }));
+    let eve = server.guest("Eve").await;
+    let refused = server.get(&eve, &path).await;
+    assert_problem(&refused, StatusCode::NOT_FOUND, "calls.not_found", None);
 }
 
 #[tokio::test]

@@ -5,4 +5,5 @@
 mod harness;
 mod http;
 mod live;
+mod metrics;
 mod nodes;

@@ -23,7 +23,7 @@ export class EventStream {
 
   /**
    * Options: `room` (id or null), `session`, and the callbacks `prepare()`, `load(position)`,
-   * `event(event)`, `speaking(ids)`, `live()`, `down()`, `ended()`, `refused(problem)`.
+   * `event(event)`, `speaking(now)`, `quality(change)`, `live()`, `down()`, `ended()`, `refused(problem)`.
    */
   constructor(options) {
     this.#options = options;
@@ -114,7 +114,8 @@ export class EventStream {
           ready(frame.ready.position);
         } else if (frame.event && held) held.push(frame.event);
         else if (frame.event) this.#options.event(frame.event);
-        else if (frame.speaking) this.#options.speaking?.(frame.speaking.participants);
+        else if (frame.speaking) this.#options.speaking?.(frame.speaking);
+        else if (frame.quality) this.#options.quality?.(frame.quality);
       };
     });
   }

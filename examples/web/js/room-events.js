@@ -31,6 +31,9 @@ const EVENTS = {
   "rooms.left": (state, { participant }) => {
     if (!state.people.delete(participant)) state.unlisted = Math.max(0, state.unlisted - 1);
     state.speaking = state.speaking.filter((id) => id !== participant);
+    if (state.dominant === participant) state.dominant = null;
+    const { [participant]: gone, ...quality } = state.quality;
+    state.quality = quality;
   },
 
   "rooms.hand_raised": (state, { participant, hand_seq }) =>

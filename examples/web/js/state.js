@@ -19,6 +19,10 @@ function initial() {
     unlisted: 0,
     /** Participant ids that speak now, loudest first. */
     speaking: [],
+    /** Who has the word: stays with the last one through a silence. */
+    dominant: null,
+    /** How good connections are, by participant id: "excellent" | "good" | "poor" | "lost". */
+    quality: {},
     /** The event stream: "idle" | "connecting" | "live" | "lost". */
     stream: "idle",
     /** The peer connection: "idle" | "connecting" | "connected" | "lost". */

@@ -47,12 +47,17 @@ export class Visit {
       prepare: () => this.#join(),
       load: () => this.#load(),
       event: (event) => this.#event(event),
-      speaking: (speaking) => store.update({ speaking }),
+      speaking: ({ participants, dominant }) =>
+        store.update({ speaking: participants, dominant: dominant ?? null }),
+      quality: ({ participant, quality }) =>
+        store.update((draft) => {
+          draft.quality = { ...draft.quality, [participant]: quality };
+        }),
       live: () => {
         this.#offerDue = true;
         store.update({ stream: "live" });
       },
-      down: () => store.update({ stream: "lost", speaking: [] }),
+      down: () => store.update({ stream: "lost", speaking: [], dominant: null, quality: {} }),
       ended: () => this.#finish(endOf("ended", store.state.room?.name)),
       refused: (problem) => this.#finish({ ...refusal(problem) }),
     });
@@ -204,8 +209,16 @@ export class Visit {
       if (!after) break;
     }
     if (room.me) people.set(room.me.id, room.me);
+    // The room is worth showing without.
+    const unknown = () => ({ quality: [] });
+    const { quality: levels } = await this.#api
+      .get(`/api/rooms/${this.room}/quality`)
+      .catch(unknown);
+    const known = levels.map(({ participant, quality }) => [participant, quality]);
+    // What was told live meanwhile is newer.
+    const quality = { ...Object.fromEntries(known), ...this.#store.state.quality };
     const unlisted = after ? Math.max(0, room.active - people.size) : 0;
-    this.#store.update({ room, people, unlisted });
+    this.#store.update({ room, people, unlisted, quality });
     this.#gate();
   }
 

@@ -17,6 +17,18 @@ export function micPhrase(person) {
   );
 }
 
+/** How good a connection is; empty while that is not known. */
+export function qualityPhrase(quality) {
+  return (
+    {
+      excellent: "excellent connection",
+      good: "good connection",
+      poor: "poor connection",
+      lost: "connection lost",
+    }[quality] ?? ""
+  );
+}
+
 export function count(n, one, many) {
   return `${n.toLocaleString()} ${n === 1 ? one : many}`;
 }

@@ -27,7 +27,7 @@ pub(super) struct Meter {
     rtt: Option<Duration>,
     talk: Duration,
     burst: Option<(Instant, Instant)>,
-    told: Quality,
+    told: Option<Quality>,
 }
 
 /// What comes in on one SSRC.
@@ -55,7 +55,7 @@ impl Meter {
             rtt: None,
             talk: Duration::ZERO,
             burst: None,
-            told: Quality::Excellent,
+            told: None,
         }
     }
 
@@ -127,9 +127,9 @@ impl Meter {
         sample
     }
 
-    /// Whether that is another quality than the one told last.
+    /// Whether that is another quality than the one told last; the first is.
     pub(super) fn tells(&mut self, quality: Quality) -> bool {
-        std::mem::replace(&mut self.told, quality) != quality
+        self.told.replace(quality) != Some(quality)
     }
 
     fn end_burst(&mut self) {
@@ -238,6 +238,7 @@ mod tests {
     #[test]
     fn a_quality_is_told_when_it_changes() {
         let mut meter = Meter::new(Instant::now());
+        assert!(meter.tells(Quality::Excellent));
         assert!(!meter.tells(Quality::Excellent));
         assert!(meter.tells(Quality::Poor));
         assert!(!meter.tells(Quality::Poor));

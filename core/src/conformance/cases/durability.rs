@@ -5,14 +5,17 @@ use futures_util::future::join_all;
 use super::super::sample;
 use super::engine::{join, leg_lost, leg_up};
 use super::{numbered, world};
+use crate::calls::{EndReason, ReportQuality, RequestLeg};
 use crate::conformance::{Harness, World, block_on, random};
 use crate::engine::{AnyCommand, Clock as _, FeedCursor, Settings};
 use crate::events::{Actor, Envelope};
+use crate::identity::UserId;
+use crate::media::{LegId, Setup};
 use crate::record::Record;
 use crate::rooms::{
-    self, Ban, Close, Create, GrantFloor, GrantNext, Join, Kick, Leave, LegConnected, LegLost,
-    LiftBan, Lock, LockMic, LowerHand, Mute, ParticipantId, RaiseHand, RoomId, SetSelfMute,
-    StageMode, StepDown, Unlock, UnlockMic,
+    self, Ban, Close, Create, GrantFloor, GrantNext, Join, Kick, Leave, LegClosed, LegConnected,
+    LegLost, LiftBan, Lock, LockMic, LowerHand, Mute, ParticipantId, RaiseHand, RoomId,
+    SetSelfMute, StageMode, StepDown, Unlock, UnlockMic,
 };
 use crate::storage::{MemoryStore, Store};
 use crate::tables::{Row, TABLES};
@@ -145,9 +148,34 @@ impl Script {
                 told.push(format!("{:?}", block_on(reads.room(actor, room))));
                 told.push(format!("{:?}", block_on(reads.participants(actor, room, None))));
                 told.push(format!("{:?}", block_on(reads.bans(actor, room, None))));
+                let calls = world.parlor.calls();
+                told.push(format!("{:?}", block_on(calls.session(actor, room, None))));
             }
         }
         told
+    }
+
+    /// What is told of a leg beside whether it is up.
+    fn told_of(&mut self, room: RoomId, participant: ParticipantId, user: UserId) -> AnyCommand {
+        let (leg, lease_epoch, n) = (LegId(participant.0), 0, (self.next)());
+        match n % 4 {
+            0 | 1 => {
+                let (epoch, node) = (1, "a".into());
+                RequestLeg { leg, room, epoch, participant, user, node, lease_epoch }.into()
+            }
+            2 => LegClosed {
+                room,
+                participant,
+                leg,
+                lease_epoch,
+                reason: EndReason::ALL[n as usize / 4 % EndReason::ALL.len()],
+            }
+            .into(),
+            _ => {
+                let samples = vec![super::calls::sample(leg, participant, n / 4 % 1_000)];
+                ReportQuality { room, lease_epoch, samples }.into()
+            }
+        }
     }
 
     /// Carries out one command and says how it was answered.
@@ -157,16 +185,21 @@ impl Script {
         let (at, participant) =
             self.pick(|it| &it.stays).unwrap_or((room, ParticipantId(crate::Uuid::nil())));
         let user = self.pick(|it| &it.people).and_then(|it| it.user()).expect("people");
-        let leg = crate::media::LegId(participant.0);
-        let command: AnyCommand = match (self.next)() % 24 {
+        let leg = LegId(participant.0);
+        let command: AnyCommand = match (self.next)() % 28 {
             0..=4 => Join { room }.into(),
             5..=7 => {
-                let up = LegConnected { room: at, participant, leg, lease_epoch: 0 };
+                let setup = Setup::default();
+                let up = LegConnected { room: at, participant, leg, lease_epoch: 0, setup };
                 return self.answer(world, Actor::HOST, up.into());
             }
             8 => {
                 let lost = LegLost { room: at, participant, leg, lease_epoch: 0 };
                 return self.answer(world, Actor::HOST, lost.into());
+            }
+            24..=26 => {
+                let told = self.told_of(at, participant, user);
+                return self.answer(world, Actor::HOST, told);
             }
             9 => Leave { room: at, participant }.into(),
             10 => Kick { room: at, participant }.into(),

@@ -9,7 +9,7 @@ use super::world;
 use crate::conformance::{Harness, World, block_on, threads};
 use crate::engine::{Clock as _, FeedCursor, POLICIES, Settings, Sweep, Timer};
 use crate::events::Actor;
-use crate::media::LegId;
+use crate::media::{LegId, Setup};
 use crate::record::Json;
 use crate::rooms::{
     Close, ConnectionState, ExpireEmpty, Join, Leave, LeaveReason, LegConnected, LegLost,
@@ -200,7 +200,8 @@ pub(super) fn join<S: Store>(world: &World<S>, who: Actor, room: RoomId) -> Part
 }
 
 pub(super) fn leg_up<S: Store>(world: &World<S>, room: RoomId, participant: ParticipantId) {
-    let up = LegConnected { room, participant, leg: LegId(participant.0), lease_epoch: 0 };
+    let (leg, setup) = (LegId(participant.0), Setup::default());
+    let up = LegConnected { room, participant, leg, lease_epoch: 0, setup };
     block_on(world.parlor.execute(Actor::HOST, up)).expect("the leg is up");
 }
 

@@ -1,6 +1,7 @@
 //! The promises, one function each. [`suite!`](crate::suite!) makes tests of them.
 
 mod aggregates;
+mod calls;
 mod durability;
 mod engine;
 mod feed;
@@ -13,6 +14,7 @@ mod rounds;
 mod writes;
 
 pub use aggregates::*;
+pub use calls::*;
 pub use durability::*;
 pub use engine::*;
 pub use feed::*;

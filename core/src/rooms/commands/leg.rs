@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::about_participant;
 use super::stay::depart;
+use crate::calls::{self, CallLeg, EndReason};
 use crate::engine::{Command, Ctx, Deadline};
-use crate::media::LegId;
+use crate::media::{LegId, Setup};
 use crate::record::{Stored as _, Timestamp};
 use crate::rooms::lease::fence;
 use crate::rooms::{
@@ -14,9 +15,9 @@ use crate::rooms::{
 };
 use crate::storage::{Draft, Need, Stop};
 
-/// Declares a report about a leg.
+/// Declares a report about a leg, and what else it tells.
 macro_rules! about_leg {
-    ($($(#[$meta:meta])* $name:ident),+ $(,)?) => { $(
+    ($($(#[$meta:meta])* $name:ident $({ $(#[$more_meta:meta])* $more:ident: $type:ty })?),+ $(,)?) => { $(
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
         #[serde(deny_unknown_fields)]
@@ -30,17 +31,24 @@ macro_rules! about_leg {
             /// The epoch of the lease under which its node has the room; 0 where rooms have no
             /// leases. What is said under an older one is refused.
             pub lease_epoch: i64,
+            $($(#[$more_meta])* pub $more: $type,)?
         }
     )+ };
 }
 
 about_leg! {
     /// A leg is up: the first, a new one, or the old one again.
-    LegConnected,
+    LegConnected {
+        /// How long it took to come up for the first time.
+        setup: Setup
+    },
     /// Nothing has come from the client for a while.
     LegLost,
     /// The leg is over. The client may still come back with another.
-    LegClosed,
+    LegClosed {
+        /// Why it ended.
+        reason: EndReason
+    },
 }
 
 impl Command for LegConnected {
@@ -48,9 +56,11 @@ impl Command for LegConnected {
     type Refusal = Refusal;
 
     fn decide(&self, draft: &mut Draft<'_>, ctx: &Ctx) -> Result<(), Stop<Refusal>> {
-        let needs = [Occupancy::own(self.room), RoomLease::share(self.room)];
+        let needs =
+            [Occupancy::own(self.room), RoomLease::share(self.room), CallLeg::own(self.leg)];
         let (room, stay) = stay_of(draft, self.room, self.participant, needs)?;
         fence(draft, self.room, self.lease_epoch)?;
+        calls::come_up(draft, ctx, self.leg, self.lease_epoch, self.setup)?;
         let connection = stay.connection.next(ConnectionInput::LegConnected)?;
         match stay.connection {
             ConnectionState::Joining => arrive(draft, ctx, room, &stay)?,
@@ -83,8 +93,10 @@ impl Command for LegLost {
     type Refusal = Refusal;
 
     fn decide(&self, draft: &mut Draft<'_>, ctx: &Ctx) -> Result<(), Stop<Refusal>> {
-        let (_, stay) = stay_of(draft, self.room, self.participant, [RoomLease::share(self.room)])?;
+        let needs = [RoomLease::share(self.room), CallLeg::own(self.leg)];
+        let (_, stay) = stay_of(draft, self.room, self.participant, needs)?;
         fence(draft, self.room, self.lease_epoch)?;
+        calls::lose(draft, ctx, self.leg)?;
         let is_it = stay.leg_id == Some(self.leg);
         if is_it { lose(draft, ctx, stay) } else { Ok(()) }
     }
@@ -95,10 +107,21 @@ impl Command for LegClosed {
     type Refusal = Refusal;
 
     fn decide(&self, draft: &mut Draft<'_>, ctx: &Ctx) -> Result<(), Stop<Refusal>> {
-        let (_, stay) = stay_of(draft, self.room, self.participant, [RoomLease::share(self.room)])?;
-        fence(draft, self.room, self.lease_epoch)?;
-        let is_it = stay.leg_id == Some(self.leg);
-        if is_it { lose(draft, ctx, stay) } else { Ok(()) }
+        let needs = [RoomLease::share(self.room), CallLeg::own(self.leg)];
+        let stay = match stay_of(draft, self.room, self.participant, needs) {
+            // Those who leave, and those whose room closes, are gone before their leg is. Nobody
+            // but its own node tells of a leg, so that there is nothing to fence.
+            Err(Stop::Refused(Refusal::NotHere)) => None,
+            other => Some(other?.1),
+        };
+        if stay.is_some() {
+            fence(draft, self.room, self.lease_epoch)?;
+        }
+        calls::close(draft, ctx, self.leg, self.reason)?;
+        match stay.filter(|stay| stay.leg_id == Some(self.leg)) {
+            Some(stay) => lose(draft, ctx, stay),
+            None => Ok(()),
+        }
     }
 }
 

@@ -21,7 +21,16 @@ export function banners(app) {
   const listen = button("Turn on the sound", "primary", () => app.visit.unblockSound());
   const sound = banner("sound", "Your browser holds the sound back until you ask for it.", listen);
 
-  const node = h("div", { class: "banners" }, invitation.node, microphone.node, sound.node);
+  const connection = banner("signal", "Your connection is poor: others may not hear you well.");
+
+  const node = h(
+    "div",
+    { class: "banners" },
+    invitation.node,
+    microphone.node,
+    sound.node,
+    connection.node,
+  );
   function update(state) {
     const me = myself(state);
     show(invitation.node, me?.stage === "invited");
@@ -29,6 +38,8 @@ export function banners(app) {
     show(microphone.node, without !== undefined && me?.stage === "speaker");
     text(microphone.words, without ?? "");
     show(sound.node, state.soundBlocked);
+    const quality = state.quality[state.participant];
+    show(connection.node, state.media === "connected" && ["poor", "lost"].includes(quality));
   }
   return { node, update };
 }
@@ -44,6 +55,6 @@ function button(label, kind, click) {
 
 function banner(sign, sentence, ...buttons) {
   const words = h("p", {}, sentence);
-  const row = h("div", { class: "row" }, ...buttons);
+  const row = buttons.length > 0 ? h("div", { class: "row" }, ...buttons) : null;
   return { node: h("div", { class: "banner", hidden: true }, icon(sign), words, row), words };
 }

@@ -1,17 +1,21 @@
-// One person: a round picture with a ring while speaking, the name, and what the microphone does.
+// One person: a round picture with a ring while speaking, the name, what the microphone does, and
+// how good the connection is.
 
 import { avatar } from "../avatar.js";
 import { h, show, text } from "../dom.js";
 import { icon, setIcon } from "../icons.js";
+import { signal } from "../signal.js";
 import { moderates, myMic } from "../state.js";
-import { micPhrase, roleName } from "../words.js";
+import { micPhrase, qualityPhrase, roleName } from "../words.js";
 
 /** `open(id)` runs when a host clicks on somebody. */
 export function personTile(app, person, open) {
   const badge = icon("mic-off");
   const badgeHolder = h("span", { class: "badge" }, badge);
   const name = h("span", { class: "person-name" });
-  const note = h("span", { class: "person-note" });
+  const role = h("span", {});
+  const bars = signal();
+  const note = h("span", { class: "person-note" }, role, bars.node);
   const spoken = h("span", { class: "visually-hidden" });
   const portrait = h(
     "span",
@@ -44,17 +48,22 @@ export function personTile(app, person, open) {
     const me = now.id === state.participant;
     const shown = me ? { ...now, mic: myMic(state) } : now;
     const speaking = state.speaking.includes(now.id) && shown.mic === "live";
+    const dominant = state.dominant === now.id && shown.mic === "live";
+    const quality = qualityPhrase(state.quality[now.id]);
     const manageable = moderates(state) && !me;
     node.classList.toggle("speaking", speaking);
+    node.classList.toggle("dominant", dominant);
     node.classList.toggle("away", now.connection === "reconnecting");
     node.dataset.mic = shown.mic;
     text(name, now.display_name);
-    text(note, [me ? "You" : "", roleName(now.role)].filter(Boolean).join(" · "));
+    text(role, [me ? "You" : "", roleName(now.role)].filter(Boolean).join(" · "));
     const sign = signOf(shown);
     show(badgeHolder, sign !== null);
     if (sign) setIcon(badge, sign);
     badgeHolder.classList.toggle("raised", sign === "hand");
-    text(spoken, `, ${micPhrase(shown)}${speaking ? ", speaking" : ""}`);
+    bars.update(state.quality[now.id] ?? null);
+    const doing = dominant ? "has the word" : speaking ? "speaking" : "";
+    text(spoken, [micPhrase(shown), doing, quality].filter(Boolean).map((it) => `, ${it}`).join(""));
     become(manageable);
   }
   return { node, update };
