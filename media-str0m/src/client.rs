@@ -199,6 +199,11 @@ impl Client {
         Ok(())
     }
 
+    /// Forgets an offer that has been refused, so that another can be made.
+    pub fn withdraw(&mut self) {
+        self.pending = None;
+    }
+
     /// The address it was made with.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
@@ -250,6 +255,19 @@ impl Client {
         stream.write_rtp(packet.ext_vals(values));
         self.handle_timeout(now);
         true
+    }
+
+    /// Lets the microphone's clock go on by so many frames without sending, as with discontinuous
+    /// transmission (RFC 7587 §3.1.3): the timestamps have a gap, the sequence numbers have none.
+    pub fn pause(&mut self, frames: u32) {
+        self.time = self.time.wrapping_add(frames.wrapping_mul(FRAME_SAMPLES));
+    }
+
+    /// Leaves out so many frames, as if the network had lost them: a gap in both. A receiver of
+    /// SRTP takes a gap of 32,768 or more for a step back (RFC 3711 §3.3.1).
+    pub fn lose(&mut self, frames: u16) {
+        self.seq += u64::from(frames);
+        self.pause(u32::from(frames));
     }
 
     /// The SSRC its microphone sends with, once an offer has been answered.
