@@ -83,6 +83,9 @@ pub(crate) struct Carried {
 pub(crate) struct Link {
     pub(crate) weather: Weather,
     pub(crate) carried: Carried,
+    /// Otherwise they are spared: when their datagrams are sent again is up to random numbers
+    /// that no seed reaches, and nothing that is decided may depend on those.
+    pub(crate) harms_handshakes: bool,
     seed: u64,
     counts: [u64; 4],
     start: Instant,
@@ -102,6 +105,7 @@ impl Link {
         Self {
             weather,
             carried: Carried::default(),
+            harms_handshakes: false,
             seed,
             counts: [0; 4],
             start: now,
@@ -127,16 +131,19 @@ impl Link {
     /// When a datagram arrives: once, twice or not at all.
     pub(crate) fn carry(&mut self, kind: Kind, now: Instant) -> Vec<Instant> {
         self.carried.given += 1;
+        let weather = self.weather;
+        if self.out_until.is_some_and(|until| now < until) {
+            self.carried.dropped += 1;
+            return Vec::new();
+        }
+        if kind == Kind::Dtls && !self.harms_handshakes {
+            return vec![now + weather.delay];
+        }
         if now > self.at {
             self.next_instant(now);
         }
         let mut dice = self.dice(kind);
-        let weather = self.weather;
-        // Retransmissions of a handshake are timed by random numbers that no seed reaches.
-        let is_spared = kind == Kind::Dtls;
-        let is_out = self.out_until.is_some_and(|until| now < until);
-        let lost = dice.roll() % 1_000 < weather.loss || self.is_in_burst(now) || self.is_full();
-        if is_out || (lost && !is_spared) {
+        if dice.roll() % 1_000 < weather.loss || self.is_in_burst(now) || self.is_full() {
             self.carried.dropped += 1;
             return Vec::new();
         }
@@ -151,7 +158,7 @@ impl Link {
             self.arriving = self.arriving.max(arrives);
         }
         let mut arrivals = vec![arrives];
-        if dice.roll() % 1_000 < weather.duplicated && !is_spared {
+        if dice.roll() % 1_000 < weather.duplicated {
             self.carried.duplicated += 1;
             arrivals.push(arrives + Duration::from_millis(dice.between(0, 50)));
         }
@@ -173,17 +180,17 @@ impl Link {
 
     fn next_instant(&mut self, now: Instant) {
         self.arrived = self.arrived.max(self.arriving);
-        self.at = now;
         if let Some(neck) = self.weather.bottleneck {
             let each = Duration::from_secs(1) / neck.per_second;
             for _ in 0..std::mem::take(&mut self.joining) {
-                let leaves = self.queue.back().copied().unwrap_or(now).max(now) + each;
+                let leaves = self.queue.back().copied().unwrap_or(self.at).max(self.at) + each;
                 self.queue.push_back(leaves);
             }
         } else {
             self.queue.clear();
         }
         self.joining = 0;
+        self.at = now;
         while self.queue.front().is_some_and(|leaves| *leaves <= now) {
             self.queue.pop_front();
         }

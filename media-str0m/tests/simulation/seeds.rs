@@ -10,7 +10,7 @@ use crate::scenario::{Yield, live};
 const SEEDS: u64 = 50;
 
 /// Seeds that have found something once. They are lived through every time.
-const FOUND_SOMETHING: [u64; 0] = [];
+const FOUND_SOMETHING: [u64; 1] = [247];
 
 const THREADS: usize = 2;
 
@@ -83,14 +83,14 @@ fn has_shown_all(yields: &[Yield]) {
 
 #[test]
 fn the_same_seed_leads_to_the_same_decisions() {
-    for seed in 1..=3 {
+    for seed in 1..=60 {
         let [one, two] = [live(seed), live(seed)].map(|(_, log)| {
             let mut decisions: Vec<_> = log.iter().map(|record| record.decision()).collect();
             // What happens at one instant happens in any order.
             decisions.sort_unstable();
             decisions
         });
-        assert!(one.len() > 500, "seed {seed}");
+        assert!(one.len() > 100, "seed {seed}");
         for (one, two) in one.iter().zip(&two) {
             assert_eq!(one, two, "seed {seed}");
         }

@@ -24,8 +24,9 @@ pub(crate) struct Owed {
 /// While no more than [`LOUDEST`] send in a room, each of their frames that reaches the shard
 /// reaches everybody else who may hear, unless the network loses it on its way there.
 ///
-/// A frame that comes to the shard after a later one of its turn's start may be too late, so of
-/// each turn the first moment is not owed where frames overtake each other.
+/// A frame that comes to the shard after the later one with which its turn began, or with which
+/// its listener came, is too late, so of each turn the first moment is not owed where frames
+/// overtake each other.
 pub(crate) fn owed(log: &[Record]) -> Result<Owed, Objection> {
     let heard: HashSet<_> = log
         .iter()
@@ -57,7 +58,7 @@ pub(crate) fn owed(log: &[Record]) -> Result<Owed, Objection> {
         }
         let overtaken = speaker.latest.is_some_and(|latest| frame < latest);
         let senders = legs.values().filter(|leg| leg.room == speaker.room && leg.sends(at));
-        if senders.count() > LOUDEST || (overtaken && !speaker.is_settled(at)) {
+        if senders.count() > LOUDEST {
             continue;
         }
         for (to, listener) in &legs {
@@ -67,6 +68,7 @@ pub(crate) fn owed(log: &[Record]) -> Result<Owed, Objection> {
                 && listener.slots >= LOUDEST
                 && listener.rights.hear
                 && listener.is_clear(at)
+                && !(overtaken && !(speaker.is_settled(at) && listener.is_settled(at)))
                 && !leaves;
             if is_owed {
                 let sum = sums.entry(*to).or_default();
@@ -118,7 +120,7 @@ struct Leg {
     client_up: bool,
     leg_up: bool,
     disturbed: Duration,
-    /// When the present turn began, when the last packet came, and the latest frame.
+    /// When the present turn of speaking or listening began, when the last packet came, and the latest frame.
     turn: Duration,
     sent: Option<Duration>,
     latest: Option<u32>,
@@ -170,8 +172,8 @@ fn note(legs: &mut BTreeMap<usize, Leg>, at: Duration, fact: &Fact) {
     let Some(leg) = legs.get_mut(&peer) else { return };
     match *fact {
         Fact::RightsSet { rights, .. } => (leg.rights, leg.turn) = (rights, at),
-        Fact::ClientUp { .. } => leg.client_up = true,
-        Fact::LegUp { .. } => leg.leg_up = true,
+        Fact::ClientUp { .. } => (leg.client_up, leg.turn) = (true, at),
+        Fact::LegUp { .. } => (leg.leg_up, leg.turn) = (true, at),
         Fact::LegLost { .. } | Fact::LegClosed { .. } => leg.leg_up = false,
         Fact::Disturbed { until, .. } => leg.disturbed = leg.disturbed.max(until),
         Fact::Arrived { frame, .. } => {
