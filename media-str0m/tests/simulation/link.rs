@@ -83,9 +83,6 @@ pub(crate) struct Carried {
 pub(crate) struct Link {
     pub(crate) weather: Weather,
     pub(crate) carried: Carried,
-    /// Otherwise they are spared: when their datagrams are sent again is up to random numbers
-    /// that no seed reaches, and nothing that is decided may depend on those.
-    pub(crate) harms_handshakes: bool,
     seed: u64,
     counts: [u64; 4],
     start: Instant,
@@ -105,7 +102,6 @@ impl Link {
         Self {
             weather,
             carried: Carried::default(),
-            harms_handshakes: false,
             seed,
             counts: [0; 4],
             start: now,
@@ -135,9 +131,6 @@ impl Link {
         if self.out_until.is_some_and(|until| now < until) {
             self.carried.dropped += 1;
             return Vec::new();
-        }
-        if kind == Kind::Dtls && !self.harms_handshakes {
-            return vec![now + weather.delay];
         }
         if now > self.at {
             self.next_instant(now);

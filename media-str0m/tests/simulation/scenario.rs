@@ -65,7 +65,7 @@ impl Evening {
                 assert_eq!(self.world.command(Command::Disconnect { leg }), Reply::Done);
             }
             4..=7 => self.change_rights(at, weight),
-            8 | 9 if is_open => {
+            8 | 9 if is_up => {
                 let weather = Weather::any(&mut self.dice);
                 self.world.peers[at].up.weather = weather;
                 let weather = Weather::any(&mut self.dice);
@@ -142,6 +142,7 @@ impl Evening {
             let was_lost = self.world.peers[at].story.last() == Some(&"lost");
             self.recovered += u64::from(was_lost);
             let peer = &mut self.world.peers[at];
+            peer.brewing = None;
             peer.up.heal(Weather::clean(20));
             peer.down.heal(Weather::clean(20));
             self.world.talk(at, Talk::Off);

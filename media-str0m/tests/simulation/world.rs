@@ -58,6 +58,7 @@ pub(crate) struct Peer {
     pub(crate) closed: bool,
     pub(crate) story: Vec<&'static str>,
     pub(crate) disturbed_until: Instant,
+    pub(crate) brewing: Option<Weather>,
     wakes: Instant,
     speaks: Instant,
     frame: u32,
@@ -132,7 +133,9 @@ impl World {
         self.log.push(Record { at: self.clock(), fact });
     }
 
-    /// A new client with a leg of its own, not yet connected. Signalling takes no time.
+    /// A new client with a leg of its own, not yet connected. Signalling takes no time, and the
+    /// weather waits for the handshake: when its datagrams are sent again is up to random numbers
+    /// that no seed reaches, and nothing that is decided may depend on those.
     pub(crate) fn join(
         &mut self,
         room: u128,
@@ -143,10 +146,14 @@ impl World {
         // The number of a leg decides where its slots start to count; this one wraps early.
         let n = self.peers.len();
         let leg = 0xFFF0 + n as u128 * 0x1_0000;
-        self.join_as(LegId(Uuid::from_u128(leg)), room, participant, rights, weather)
+        let calm = Weather::clean(1);
+        let at = self.join_in(LegId(Uuid::from_u128(leg)), room, participant, rights, calm);
+        self.peers[at].brewing = Some(weather);
+        at
     }
 
-    fn join_as(
+    /// As [`World::join`], but its handshake is out in the weather.
+    pub(crate) fn join_in(
         &mut self,
         leg: LegId,
         room: u128,
@@ -190,6 +197,7 @@ impl World {
             closed: false,
             story: Vec::new(),
             disturbed_until: self.now,
+            brewing: None,
             wakes: self.now,
             speaks: self.now,
             frame: 0,
@@ -302,11 +310,20 @@ impl World {
                     self.peers[at].client.handle_timeout(self.now);
                     self.drain_peer(at, None);
                 }
+                self.let_loose(at);
                 self.speak(at);
             }
         }
         self.now = end;
         self.check_counts();
+    }
+
+    fn let_loose(&mut self, at: usize) {
+        if self.is_up(at)
+            && let Some(weather) = self.peers[at].brewing.take()
+        {
+            (self.peers[at].up.weather, self.peers[at].down.weather) = (weather, weather);
+        }
     }
 
     fn next(&self) -> Option<Instant> {
