@@ -30,6 +30,10 @@ pub(crate) enum Fact {
     ClientUp {
         peer: usize,
     },
+    /// It has left, or has been told that its leg is over.
+    ClientGone {
+        peer: usize,
+    },
     LegUp {
         peer: usize,
     },

@@ -286,8 +286,13 @@ impl World {
 
     pub(crate) fn close_client(&mut self, at: usize) {
         self.peers[at].client.close();
-        self.peers[at].gone = true;
+        self.leave(at);
         self.drain_peer(at, None);
+    }
+
+    fn leave(&mut self, at: usize) {
+        self.peers[at].gone = true;
+        self.note(Fact::ClientGone { peer: at });
     }
 
     pub(crate) fn talk(&mut self, at: usize, talk: Talk) {
@@ -493,7 +498,7 @@ impl World {
                     let sealed = sealed.expect("packets come out when one has come in");
                     self.note(heard(at, sealed, packet));
                 }
-                ClientOutput::Closed => self.peers[at].gone = true,
+                ClientOutput::Closed => self.leave(at),
                 ClientOutput::Timeout(wakes) => {
                     // A client that asks to be woken at once would spin.
                     self.peers[at].wakes = wakes.max(self.now + ms(1));

@@ -39,9 +39,10 @@ pub(crate) fn owed(log: &[Record]) -> Result<Owed, Objection> {
     let closes: HashMap<_, _> = log
         .iter()
         .filter_map(|record| match record.fact {
-            Fact::LegClosed { peer } => Some((peer, record.at)),
+            Fact::LegClosed { peer } | Fact::ClientGone { peer } => Some((peer, record.at)),
             _ => None,
         })
+        .rev()
         .collect();
     let mut legs: BTreeMap<usize, Leg> = BTreeMap::new();
     let mut sums: BTreeMap<usize, Sum<'_>> = BTreeMap::new();
@@ -161,6 +162,7 @@ fn note(legs: &mut BTreeMap<usize, Leg>, at: Duration, fact: &Fact) {
     }
     let (Fact::RightsSet { peer, .. }
     | Fact::ClientUp { peer }
+    | Fact::ClientGone { peer }
     | Fact::LegUp { peer }
     | Fact::LegLost { peer }
     | Fact::LegClosed { peer }
@@ -174,6 +176,7 @@ fn note(legs: &mut BTreeMap<usize, Leg>, at: Duration, fact: &Fact) {
         Fact::RightsSet { rights, .. } => (leg.rights, leg.turn) = (rights, at),
         Fact::ClientUp { .. } => (leg.client_up, leg.turn) = (true, at),
         Fact::LegUp { .. } => (leg.leg_up, leg.turn) = (true, at),
+        Fact::ClientGone { .. } => leg.client_up = false,
         Fact::LegLost { .. } | Fact::LegClosed { .. } => leg.leg_up = false,
         Fact::Disturbed { until, .. } => leg.disturbed = leg.disturbed.max(until),
         Fact::Arrived { frame, .. } => {
