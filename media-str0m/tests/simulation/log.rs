@@ -92,7 +92,9 @@ impl Record {
             Fact::Sealed { peer, kind: Kind::Rtp { seq, time, .. }, .. } => {
                 format!("{at} Sealed RTP {peer} {seq} {time}")
             }
-            Fact::Sealed { peer, kind: Kind::Rtcp { .. }, .. } => format!("{at} Sealed RTCP {peer}"),
+            Fact::Sealed { peer, kind: Kind::Rtcp { .. }, .. } => {
+                format!("{at} Sealed RTCP {peer}")
+            }
             Fact::Heard { peer, seq, time, said, .. } => {
                 format!("{at} Heard {peer} {seq} {time} {said:?}")
             }
