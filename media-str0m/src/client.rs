@@ -28,6 +28,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use str0m::change::{SdpAnswer, SdpPendingOffer};
+use str0m::channel::ChannelConfig;
 use str0m::media::{Direction, MediaKind, Mid};
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::{Extension, ExtensionValues, RtpPacket, RtpWrite};
@@ -47,13 +48,15 @@ pub struct ClientConfig {
     pub slots: usize,
     /// Whether its packets say how loud they are (RFC 6464).
     pub levels: bool,
+    /// Whether it offers an m-line for data channels (RFC 8841).
+    pub data: bool,
 }
 
 impl ClientConfig {
-    /// A microphone with levels and three slots.
+    /// A microphone with levels and three slots, and no data channels.
     #[must_use]
     pub fn at(address: SocketAddr) -> Self {
-        Self { address, microphone: true, slots: 3, levels: true }
+        Self { address, microphone: true, slots: 3, levels: true, data: false }
     }
 }
 
@@ -181,6 +184,9 @@ impl Client {
             for _ in 0..self.config.slots {
                 changes.add_media(MediaKind::Audio, Direction::RecvOnly, None, None, None);
             }
+            if self.config.data {
+                changes.add_channel("first".to_owned());
+            }
         }
         let (offer, pending) = changes.apply().ok_or(ClientError::OutOfStep)?;
         (self.pending, self.started) = (Some(pending), true);
@@ -274,6 +280,19 @@ impl Client {
     pub fn microphone_ssrc(&mut self) -> Option<u32> {
         let mid = self.mic?;
         self.rtc.direct_api().stream_tx_by_mid(mid, None).map(|stream| *stream.ssrc())
+    }
+
+    /// Has its microphone send with another SSRC from now on, as a browser does that has lost
+    /// its track. Its numbers go on. Whether there is a microphone.
+    pub fn set_microphone_ssrc(&mut self, ssrc: u32) -> bool {
+        let Some(mid) = self.mic else { return false };
+        self.rtc.direct_api().reset_stream_tx(mid, None, ssrc.into(), None).is_some()
+    }
+
+    /// Opens one more data channel (RFC 8832), if it offers an m-line for them. Poll afterwards.
+    pub fn open_channel(&mut self) {
+        self.rtc.direct_api().create_data_channel(ChannelConfig::default());
+        self.handle_timeout(self.now);
     }
 
     /// The name of the microphone's m-line, once it has been offered (RFC 5888).

@@ -72,7 +72,7 @@ impl Crowd {
         let rights = Rights {
             send_microphone: self.dice.below(2) == 0,
             hear: self.dice.below(2) == 0,
-            pinned: at % 2 == 0,
+            pinned: at.is_multiple_of(2),
         };
         self.rights[at] = rights;
         self.world.set_rights(at, rights);

@@ -44,6 +44,7 @@ pub(crate) struct Peer {
     /// The address its datagrams are seen to come from.
     pub(crate) seen_as: SocketAddr,
     pub(crate) received: Vec<Received>,
+    got: Vec<Vec<u8>>,
     timeout: Instant,
 }
 
@@ -139,17 +140,29 @@ impl World {
         let leg = leg(1_000 + n as u128);
         let answer = self.connect(Connect { leg, room, participant, rights, offer }).unwrap();
         client.accept(&answer.0).unwrap();
+        self.adopt(client, leg)
+    }
+
+    /// Takes in a client whose leg has been started already.
+    pub(crate) fn adopt(&mut self, client: Client, leg: LegId) -> usize {
+        let seen_as = client.address();
         self.peers.push(Peer {
             client,
             leg,
             connected: false,
             closed: false,
             reachable: true,
-            seen_as: address,
+            seen_as,
+            got: Vec::new(),
             received: Vec::new(),
             timeout: self.now,
         });
-        n
+        self.peers.len() - 1
+    }
+
+    /// What the shard has sent a peer so far, as it was on the wire.
+    pub(crate) fn to(&self, at: usize) -> &[Vec<u8>] {
+        &self.peers[at].got
     }
 
     /// A room of connected clients, participants 1 to n.
@@ -291,6 +304,7 @@ impl World {
             return;
         };
         if self.peers[at].reachable {
+            self.peers[at].got.push(bytes.to_vec());
             self.peers[at].client.handle_datagram(source, bytes, self.now);
             self.drain_peer(at);
         }
