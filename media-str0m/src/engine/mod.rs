@@ -20,6 +20,7 @@ mod batch;
 mod config;
 mod deadlines;
 mod demux;
+mod dtls;
 mod guard;
 mod io;
 mod offer;

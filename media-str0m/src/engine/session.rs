@@ -72,6 +72,7 @@ pub(super) struct Session {
     accepted: String,
     mids: Vec<Mid>,
     channels: u32,
+    is_dtls_client: bool,
     asked: Instant,
     path_at: Option<Instant>,
     setup: Option<Setup>,
@@ -142,6 +143,7 @@ impl Session {
             accepted: String::new(),
             mids: Vec::new(),
             channels: 0,
+            is_dtls_client: false,
             asked: now,
             path_at: None,
             setup: None,
@@ -184,7 +186,9 @@ impl Session {
         self.password = credentials.pass;
         self.peer_password.clone_from(&offer.password);
         self.accepted.clone_from(&offer.sdp);
-        Ok(SdpAnswer(answer.to_sdp_string()))
+        let answer = answer.to_sdp_string();
+        self.is_dtls_client = answer.lines().any(|line| line == "a=setup:active");
+        Ok(SdpAnswer(answer))
     }
 
     /// The offer it stands on.
@@ -202,6 +206,11 @@ impl Session {
 
     pub(super) fn peer_password(&self) -> &str {
         &self.peer_password
+    }
+
+    /// Whether the peer is the server of the DTLS handshake, as browsers are (RFC 8842 §5.3).
+    pub(super) fn is_dtls_client(&self) -> bool {
+        self.is_dtls_client
     }
 
     /// Whether ICE, DTLS and SRTP are up.
