@@ -76,7 +76,8 @@ impl Edit<'_> {
         if lines.is_empty() {
             return;
         }
-        let at = |line: u8| usize::from(line) % lines.len();
+        let count = lines.len();
+        let at = |line: u8| usize::from(line) % count;
         match self {
             Self::Drop(line) => drop(lines.remove(at(line))),
             Self::Double { line, times } => {

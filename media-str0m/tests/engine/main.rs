@@ -4,6 +4,7 @@
 
 mod abuse;
 mod attacks;
+mod costs;
 mod forwarding;
 mod lifecycle;
 mod random;

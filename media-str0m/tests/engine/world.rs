@@ -44,7 +44,9 @@ pub(crate) struct Peer {
     /// The address its datagrams are seen to come from.
     pub(crate) seen_as: SocketAddr,
     pub(crate) received: Vec<Received>,
-    got: Vec<Vec<u8>>,
+    got: Vec<[u8; 2]>,
+    /// Whether nothing reaches it, though it is heard.
+    pub(crate) swallows: bool,
     timeout: Instant,
 }
 
@@ -154,14 +156,15 @@ impl World {
             reachable: true,
             seen_as,
             got: Vec::new(),
+            swallows: false,
             received: Vec::new(),
             timeout: self.now,
         });
         self.peers.len() - 1
     }
 
-    /// What the shard has sent a peer so far, as it was on the wire.
-    pub(crate) fn to(&self, at: usize) -> &[Vec<u8>] {
+    /// What the shard has sent a peer so far, by its first two bytes (RFC 7983).
+    pub(crate) fn to(&self, at: usize) -> &[[u8; 2]] {
         &self.peers[at].got
     }
 
@@ -303,8 +306,8 @@ impl World {
             self.stray.push((source, destination, bytes.to_vec()));
             return;
         };
-        if self.peers[at].reachable {
-            self.peers[at].got.push(bytes.to_vec());
+        if self.peers[at].reachable && !self.peers[at].swallows {
+            self.peers[at].got.push([bytes[0], bytes[1]]);
             self.peers[at].client.handle_datagram(source, bytes, self.now);
             self.drain_peer(at);
         }

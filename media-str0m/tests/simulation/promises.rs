@@ -148,6 +148,45 @@ fn a_slot_outlives_its_sequence_numbers() {
     assert_eq!(world.peers[listener].story, ["up", "lost", "up"]);
 }
 
+/// What needs no key: alerts and close_notify in plain text, a ClientHello, garbage (RFC 6347
+/// §4.1), from the very address the peer has, before and after each datagram of the handshake.
+#[test]
+fn forged_dtls_at_every_step_breaks_no_handshake() {
+    let record = |kind: u8, epoch: u8, body: &[u8]| {
+        let mut record = vec![kind, 0xFE, 0xFD, 0, epoch, 0, 0, 0, 0, 0, 9];
+        record.extend_from_slice(&u16::try_from(body.len()).unwrap().to_be_bytes());
+        record.extend_from_slice(body);
+        record
+    };
+    let mut hello = vec![1, 0, 0, 42, 0, 0, 0, 0, 0, 0, 0, 42, 0xFE, 0xFD];
+    hello.extend_from_slice(&[3; 32]);
+    hello.extend_from_slice(&[0, 0, 0, 2, 0xC0, 0x2B, 1, 0]);
+    let mut world = World::new(16);
+    world.forged = vec![
+        record(21, 0, &[2, 40]),
+        record(21, 0, &[1, 0]),
+        record(22, 0, &hello),
+        record(23, 0, &[9; 40]),
+        record(22, 1, &[9; 60]),
+    ];
+    for who in 0..12 {
+        world.join(who / 3, who, ALL, Weather::clean(20));
+    }
+    world.run(ms(5_000));
+    assert!(world.forged_at >= 60, "{} moments", world.forged_at);
+    for at in 0..12 {
+        assert!(world.is_up(at), "peer {at}: {:?}", world.peers[at].story);
+        world.talk(at, Talk::Voice(-20));
+    }
+    world.run(ms(4_000));
+    (0..12).for_each(|at| world.talk(at, Talk::Off));
+    world.run(ms(2_500));
+    assert!(world.shard.stats().dropped.forged_dtls >= 3 * world.forged_at);
+    let sum = checks::owed(&world.log).unwrap();
+    assert_eq!(checks::all(&world.log), Ok(()));
+    assert!(sum.owed >= 1_000 && sum.heard == sum.owed, "{sum:?}");
+}
+
 #[test]
 fn handshakes_come_through_bad_weather() {
     let mut world = World::new(7);
