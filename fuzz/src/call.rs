@@ -46,11 +46,8 @@ impl Call {
     pub(crate) fn new() -> Self {
         let now = Instant::now();
         let server = SocketAddr::from(([10, 0, 0, 1], 4_000));
-        let config = ShardConfig {
-            addresses: vec![server],
-            sessions_max: 16,
-            ..ShardConfig::default()
-        };
+        let config =
+            ShardConfig { addresses: vec![server], sessions_max: 16, ..ShardConfig::default() };
         let shard = Shard::new(config, now).expect("a good configuration");
         let (guests, sent) = (Vec::new(), VecDeque::new());
         Self { shard, now, guests, sent, server, handed_in: 0, tickets: 0, reply: None }

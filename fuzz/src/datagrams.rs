@@ -16,7 +16,10 @@ enum Sent<'a> {
     /// Something a guest has really sent, changed.
     Changed(Source, u8, Vec<Change>),
     /// What a guest says next, so that the call goes on.
-    Frame { len: u8, level: i8 },
+    Frame {
+        len: u8,
+        level: i8,
+    },
     Time(u8),
 }
 
