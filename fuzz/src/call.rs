@@ -56,7 +56,9 @@ impl Call {
     /// Some guests who are up and in one room.
     pub(crate) fn of(guests: u8) -> Self {
         let mut call = Self::new();
-        (0..guests).for_each(|n| drop(call.join(n, n, 0, ALL)));
+        for n in 0..guests {
+            assert!(call.join(n, n, 0, ALL), "there is room");
+        }
         for _ in 0..400 {
             call.wait(Duration::from_millis(5));
         }
