@@ -28,6 +28,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use str0m::change::{SdpAnswer, SdpPendingOffer};
+use str0m::channel::ChannelConfig;
 use str0m::config::DtlsCert;
 use str0m::media::{Direction, MediaKind, Mid};
 use str0m::net::{Protocol, Receive};
@@ -50,13 +51,15 @@ pub struct ClientConfig {
     pub levels: bool,
     /// The certificate it shows; without one it makes its own.
     pub certificate: Option<Certificate>,
+    /// Whether it offers an m-line for data channels (RFC 8841).
+    pub data: bool,
 }
 
 impl ClientConfig {
-    /// A microphone with levels and three slots.
+    /// A microphone with levels and three slots, and no data channels.
     #[must_use]
     pub fn at(address: SocketAddr) -> Self {
-        Self { address, microphone: true, slots: 3, levels: true, certificate: None }
+        Self { address, microphone: true, slots: 3, levels: true, data: false, certificate: None }
     }
 }
 
@@ -209,6 +212,9 @@ impl Client {
             for _ in 0..self.config.slots {
                 changes.add_media(MediaKind::Audio, Direction::RecvOnly, None, None, None);
             }
+            if self.config.data {
+                changes.add_channel("first".to_owned());
+            }
         }
         let (offer, pending) = changes.apply().ok_or(ClientError::OutOfStep)?;
         (self.pending, self.started) = (Some(pending), true);
@@ -225,6 +231,11 @@ impl Client {
         let pending = self.pending.take().ok_or(ClientError::OutOfStep)?;
         self.rtc.sdp_api().accept_answer(pending, answer)?;
         Ok(())
+    }
+
+    /// Forgets an offer that has been refused, so that another can be made.
+    pub fn withdraw(&mut self) {
+        self.pending = None;
     }
 
     /// The address it was made with.
@@ -280,10 +291,36 @@ impl Client {
         true
     }
 
+    /// Lets the microphone's clock go on by so many frames without sending, as with discontinuous
+    /// transmission (RFC 7587 §3.1.3): the timestamps have a gap, the sequence numbers have none.
+    pub fn pause(&mut self, frames: u32) {
+        self.time = self.time.wrapping_add(frames.wrapping_mul(FRAME_SAMPLES));
+    }
+
+    /// Leaves out so many frames, as if the network had lost them: a gap in both. A receiver of
+    /// SRTP takes a gap of 32,768 or more for a step back (RFC 3711 §3.3.1).
+    pub fn lose(&mut self, frames: u16) {
+        self.seq += u64::from(frames);
+        self.pause(u32::from(frames));
+    }
+
     /// The SSRC its microphone sends with, once an offer has been answered.
     pub fn microphone_ssrc(&mut self) -> Option<u32> {
         let mid = self.mic?;
         self.rtc.direct_api().stream_tx_by_mid(mid, None).map(|stream| *stream.ssrc())
+    }
+
+    /// Has its microphone send with another SSRC from now on, as a browser does that has lost
+    /// its track. Its numbers go on. Whether there is a microphone.
+    pub fn set_microphone_ssrc(&mut self, ssrc: u32) -> bool {
+        let Some(mid) = self.mic else { return false };
+        self.rtc.direct_api().reset_stream_tx(mid, None, ssrc.into(), None).is_some()
+    }
+
+    /// Opens one more data channel (RFC 8832), if it offers an m-line for them. Poll afterwards.
+    pub fn open_channel(&mut self) {
+        self.rtc.direct_api().create_data_channel(ChannelConfig::default());
+        self.handle_timeout(self.now);
     }
 
     /// The name of the microphone's m-line, once it has been offered (RFC 5888).

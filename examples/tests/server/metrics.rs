@@ -21,6 +21,7 @@ fn busy() -> Snapshot {
         unknown_source: 2,
         unknown_ufrag: 3,
         bad_integrity: 4,
+        forged_dtls: 49,
         too_many_sources: 5,
         source_taken: 6,
         ssrc_guard: 7,

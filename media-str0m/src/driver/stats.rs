@@ -101,6 +101,7 @@ fn add_engine(to: &mut Stats, from: &Stats) {
         unknown_source,
         unknown_ufrag,
         bad_integrity,
+        forged_dtls,
         too_many_sources,
         source_taken,
         ssrc_guard,

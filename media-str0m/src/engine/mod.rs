@@ -26,6 +26,7 @@ mod batch;
 mod config;
 mod deadlines;
 mod demux;
+mod dtls;
 mod gate;
 mod guard;
 mod io;

@@ -95,6 +95,7 @@ pub(super) struct Session {
     mids: Vec<Mid>,
     cnames: Vec<(u32, Box<str>)>,
     channels: u32,
+    is_dtls_client: bool,
     asked: Instant,
     path_at: Option<Instant>,
     setup: Option<Setup>,
@@ -166,6 +167,7 @@ impl Session {
             mids: Vec::new(),
             cnames: Vec::new(),
             channels: 0,
+            is_dtls_client: false,
             asked: now,
             path_at: None,
             setup: None,
@@ -220,6 +222,7 @@ impl Session {
         self.accepted.clone_from(&offer.sdp);
         let answer = answer.to_sdp_string();
         self.cnames = cnames(&answer);
+        self.is_dtls_client = answer.lines().any(|line| line == "a=setup:active");
         Ok(SdpAnswer(answer))
     }
 
@@ -281,6 +284,11 @@ impl Session {
 
     pub(super) fn peer_password(&self) -> &str {
         &self.peer_password
+    }
+
+    /// Whether the peer is the server of the DTLS handshake, as browsers are (RFC 8842 §5.3).
+    pub(super) fn is_dtls_client(&self) -> bool {
+        self.is_dtls_client
     }
 
     /// Whether ICE, DTLS and SRTP are up.

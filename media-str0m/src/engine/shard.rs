@@ -11,6 +11,7 @@ use str0m::config::{CryptoProvider, DtlsCert};
 
 use super::deadlines::{Deadlines, Due};
 use super::demux::{Demux, Kind, Stun};
+use super::dtls::ends_a_handshake;
 use super::listener::Write;
 use super::rate::Verdict;
 use super::room::Room;
@@ -174,12 +175,21 @@ impl Shard {
             self.stats.dropped.unknown_source += 1;
             return;
         };
+        if kind == Kind::Dtls && self.is_forged(key, datagram.bytes) {
+            self.stats.dropped.forged_dtls += 1;
+            return;
+        }
         match kind {
             Kind::Rtp { ssrc } => self.rtp(key, ssrc, datagram),
             Kind::Stun | Kind::Dtls | Kind::Rtcp => {
                 self.visit(key, |session, now| session.receive(datagram, now));
             }
         }
+    }
+
+    fn is_forged(&self, key: Key, dtls: &[u8]) -> bool {
+        let we_are_client = self.table.get(key).is_some_and(Session::is_dtls_client);
+        ends_a_handshake(dtls, we_are_client)
     }
 
     fn stun(&mut self, datagram: Datagram<'_>) {

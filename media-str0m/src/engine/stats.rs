@@ -49,6 +49,8 @@ pub struct Dropped {
     pub too_many_sources: u64,
     /// A valid STUN request from an address another live session is using.
     pub source_taken: u64,
+    /// DTLS in plain text that would have ended a handshake, and that anybody could have made.
+    pub forged_dtls: u64,
     /// RTP with an unknown SSRC while the known one is heard.
     pub ssrc_guard: u64,
     /// RTP that did not authenticate and would have moved a microphone to another SSRC.

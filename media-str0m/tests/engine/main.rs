@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod abuse;
 mod attacks;
+mod costs;
 mod forwarding;
 mod lane;
 mod lifecycle;

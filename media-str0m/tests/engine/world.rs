@@ -44,6 +44,9 @@ pub(crate) struct Peer {
     /// The address its datagrams are seen to come from.
     pub(crate) seen_as: SocketAddr,
     pub(crate) received: Vec<Received>,
+    got: Vec<[u8; 2]>,
+    /// Whether nothing reaches it, though it is heard.
+    pub(crate) swallows: bool,
     timeout: Instant,
 }
 
@@ -142,17 +145,30 @@ impl World {
         let leg = leg(1_000 + n as u128);
         let answer = self.connect(Connect { leg, room, participant, rights, offer }).unwrap();
         client.accept(&answer.0).unwrap();
+        self.adopt(client, leg)
+    }
+
+    /// Takes in a client whose leg has been started already.
+    pub(crate) fn adopt(&mut self, client: Client, leg: LegId) -> usize {
+        let seen_as = client.address();
         self.peers.push(Peer {
             client,
             leg,
             connected: false,
             closed: false,
             reachable: true,
-            seen_as: address,
+            seen_as,
+            got: Vec::new(),
+            swallows: false,
             received: Vec::new(),
             timeout: self.now,
         });
-        n
+        self.peers.len() - 1
+    }
+
+    /// What the shard has sent a peer so far, by its first two bytes (RFC 7983).
+    pub(crate) fn to(&self, at: usize) -> &[[u8; 2]] {
+        &self.peers[at].got
     }
 
     /// A room of connected clients, participants 1 to n.
@@ -300,7 +316,8 @@ impl World {
             return;
         };
         self.delivered.push((source, destination, bytes.to_vec()));
-        if self.peers[at].reachable {
+        if self.peers[at].reachable && !self.peers[at].swallows {
+            self.peers[at].got.push([bytes[0], bytes[1]]);
             self.peers[at].client.handle_datagram(source, bytes, self.now);
             self.drain_peer(at);
         }
