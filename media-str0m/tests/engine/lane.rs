@@ -40,6 +40,7 @@ fn every_leg_with_gcm_is_on_the_lane_and_hears_the_same_as_without() {
 #[test]
 fn numbers_and_indices_are_used_once_through_restarts_losses_and_returns() {
     let mut world = World::room_of(3);
+    world.keeps = true;
     let listener = world.peers[2].seen_as;
     let mut seen = HashSet::new();
     let mut check = |world: &mut World| {
@@ -74,6 +75,7 @@ fn numbers_and_indices_are_used_once_through_restarts_losses_and_returns() {
 #[test]
 fn clients_are_told_the_clocks_of_their_streams() {
     let mut world = World::room_of(2);
+    world.keeps = true;
     world.speak(&[(0, -20)], 600);
     let reports = world.delivered.iter().filter(|(_, to, bytes)| {
         *to == world.peers[1].seen_as && (128..=191).contains(&bytes[0]) && bytes[1] == 200

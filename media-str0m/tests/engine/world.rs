@@ -73,6 +73,8 @@ pub(crate) struct World {
     pub(crate) sent: VecDeque<Packet>,
     /// Datagrams the shard has sent to peers, oldest first.
     pub(crate) delivered: Vec<Packet>,
+    /// Whether they are kept.
+    pub(crate) keeps: bool,
     replies: Vec<(Ticket, Reply)>,
     ticket: u64,
 }
@@ -97,6 +99,7 @@ impl World {
             stray: Vec::new(),
             sent: VecDeque::new(),
             delivered: Vec::new(),
+            keeps: false,
             replies: Vec::new(),
             ticket: 0,
         }
@@ -315,7 +318,9 @@ impl World {
             self.stray.push((source, destination, bytes.to_vec()));
             return;
         };
-        self.delivered.push((source, destination, bytes.to_vec()));
+        if self.keeps {
+            self.delivered.push((source, destination, bytes.to_vec()));
+        }
         if self.peers[at].reachable && !self.peers[at].swallows {
             self.peers[at].got.push([bytes[0], bytes[1]]);
             self.peers[at].client.handle_datagram(source, bytes, self.now);
