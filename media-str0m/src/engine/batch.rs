@@ -48,7 +48,7 @@ pub struct Segment {
 impl Batch {
     /// A shard ends a batch once it has this many segments, so that a driver never waits for a
     /// big room to be served as a whole.
-    pub const SEGMENTS_MAX: usize = 512;
+    pub const SEGMENTS_MAX: usize = 192;
 
     /// The datagrams, in the order they are to leave.
     pub fn datagrams(&self) -> impl Iterator<Item = Datagram<'_>> {

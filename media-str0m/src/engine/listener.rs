@@ -20,7 +20,8 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The fixed header (RFC 3550 §5.1), and an extension with a level and a MID of up to 16 octets
 /// (RFC 8285 §4.2).
-const HEADER_MAX: usize = 12 + 4 + 2 + 17 + 3;
+const HEADER_MAX: usize = 12 + 4 + 2 + 1 + MID_MAX + 3;
+const MID_MAX: usize = 16;
 
 const VERSION: u8 = 2 << 6;
 const HAS_EXTENSION: u8 = 1 << 4;
@@ -69,6 +70,7 @@ pub(super) struct LaneStream {
     /// be told again.
     pub(super) is_bound: bool,
     pub(super) cname: Box<str>,
+    mid: ArrayVec<u8, MID_MAX>,
     packets: u32,
     octets: u32,
 }
@@ -259,7 +261,7 @@ impl Listener {
         };
         let Lane { route, streams, sealer, .. } = lane;
         let stream = &mut streams[at];
-        let header = Header::of(stream, mid, pt, stamp, level, voice);
+        let header = Header::of(stream, pt, stamp, level, voice);
         stream.packets = stream.packets.wrapping_add(1);
         stream.octets = stream.octets.wrapping_add(payload.len() as u32);
         let ssrc = stream.ssrc;
@@ -298,9 +300,11 @@ impl Lane {
 }
 
 impl LaneStream {
-    pub(super) fn new(ssrc: u32, level_id: u8, mid_id: u8, cname: &str) -> Self {
+    pub(super) fn new(ssrc: u32, mid: Mid, (level_id, mid_id): (u8, u8), cname: &str) -> Self {
         let cname = cname.into();
-        Self { ssrc, level_id, mid_id, is_bound: false, cname, packets: 0, octets: 0 }
+        // One that does not fit is not sent.
+        let mid = mid.as_bytes().try_into().unwrap_or_default();
+        Self { ssrc, level_id, mid_id, is_bound: false, cname, mid, packets: 0, octets: 0 }
     }
 }
 
@@ -321,7 +325,6 @@ struct Header {
 impl Header {
     fn of(
         stream: &LaneStream,
-        mid: Mid,
         pt: Pt,
         stamp: Stamp,
         level: Option<i8>,
@@ -341,8 +344,8 @@ impl Header {
             bytes[end + 1] = voice | level.unsigned_abs().min(127);
             end += 2;
         }
-        let mid = mid.as_bytes();
-        if !stream.is_bound && stream.mid_id != 0 && (1..=16).contains(&mid.len()) {
+        let mid = &stream.mid;
+        if !stream.is_bound && stream.mid_id != 0 && !mid.is_empty() {
             bytes[end] = stream.mid_id << 4 | (mid.len() - 1) as u8;
             bytes[end + 1..end + 1 + mid.len()].copy_from_slice(mid);
             end += 1 + mid.len();
@@ -368,12 +371,10 @@ mod tests {
 
     #[test]
     fn headers_are_laid_out_as_the_standards_say() {
-        let mut stream = LaneStream::new(0x0A0B_0C0D, 1, 4, "");
+        let mut stream = LaneStream::new(0x0A0B_0C0D, Mid::from("ab"), (1, 4), "");
         let stamp = Stamp { seq: 0x1_FFFE, time: 960, marker: true };
         let header = |stream: &LaneStream, level| {
-            Header::of(stream, Mid::from("ab"), Pt::from(111), stamp, level, Some(true))
-                .bytes()
-                .to_vec()
+            Header::of(stream, Pt::from(111), stamp, level, Some(true)).bytes().to_vec()
         };
         #[rustfmt::skip]
         let full = vec![
@@ -391,8 +392,8 @@ mod tests {
         let bare = [&[0x80], &full[1..12]].concat();
         assert_eq!(header(&stream, None), bare);
         stream.is_bound = false;
-        let longest =
-            Header::of(&stream, Mid::from("0123456789abcdef"), Pt::from(0), stamp, Some(0), None);
+        stream.mid = b"0123456789abcdef"[..].try_into().unwrap();
+        let longest = Header::of(&stream, Pt::from(0), stamp, Some(0), None);
         assert_eq!(longest.bytes().len(), 12 + 4 + 20);
     }
 }

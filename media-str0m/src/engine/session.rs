@@ -254,7 +254,8 @@ impl Session {
             let id = |extension| id(extension).filter(|id| (1..15).contains(id)).unwrap_or(0);
             let named = self.cnames.iter().find(|(named, _)| *named == **ssrc);
             let cname = named.map_or("", |(_, cname)| cname.as_ref());
-            LaneStream::new(**ssrc, id(Extension::AudioLevel), id(Extension::RtpMid), cname)
+            let ids = (id(Extension::AudioLevel), id(Extension::RtpMid));
+            LaneStream::new(**ssrc, *mid, ids, cname)
         };
         self.taken.iter().map(stream).collect()
     }

@@ -125,6 +125,8 @@ struct Leg {
     turn: Duration,
     sent: Option<Duration>,
     latest: Option<u32>,
+    /// The last frame to come was silence: the next begins a turn.
+    is_silent: bool,
 }
 
 impl Leg {
@@ -156,6 +158,7 @@ fn note(legs: &mut BTreeMap<usize, Leg>, at: Duration, fact: &Fact) {
             turn: at,
             sent: None,
             latest: None,
+            is_silent: false,
         };
         legs.insert(peer, leg);
         return;
@@ -179,8 +182,10 @@ fn note(legs: &mut BTreeMap<usize, Leg>, at: Duration, fact: &Fact) {
         Fact::ClientGone { .. } => leg.client_up = false,
         Fact::LegLost { .. } | Fact::LegClosed { .. } => leg.leg_up = false,
         Fact::Disturbed { until, .. } => leg.disturbed = leg.disturbed.max(until),
-        Fact::Arrived { frame, .. } => {
-            if leg.sent.is_none_or(|sent| at - sent > Duration::from_millis(900)) {
+        Fact::Arrived { frame, voiced, .. } => {
+            let is_back = voiced && leg.is_silent;
+            leg.is_silent = !voiced;
+            if is_back || leg.sent.is_none_or(|sent| at - sent > Duration::from_millis(900)) {
                 leg.turn = at;
             }
             leg.sent = Some(at);
