@@ -53,6 +53,20 @@ export class Server {
     return this.#lines.slice(-LOG_LINES).join("\n");
   }
 
+  /** What it shows to Prometheus: names with their labels, and numbers. */
+  async metrics() {
+    const plain = this.#lines.map((line) => line.replace(/\x1b\[[0-9;]*m/g, ""));
+    const at = plain.map((line) => /metrics at=(\S+)/.exec(line)?.[1]).findLast(Boolean);
+    const text = await (await fetch(`http://${at}/metrics`)).text();
+    const numbers = text.split("\n").filter((line) => line && !line.startsWith("#"));
+    return Object.fromEntries(
+      numbers.map((line) => {
+        const cut = line.lastIndexOf(" ");
+        return [line.slice(0, cut), Number(line.slice(cut + 1))];
+      }),
+    );
+  }
+
   /** Starts it; a second start listens on the same port and opens the same database. */
   async start() {
     this.#database ??= await this.#open();
@@ -64,6 +78,7 @@ export class Server {
         ...["--database", this.#database],
         ...["--node", this.#node],
         ...["--media", "127.0.0.1:0"],
+        ...["--metrics", "127.0.0.1:0"],
         ...extra,
       ],
       { stdio: ["ignore", "pipe", "pipe"] },

@@ -99,5 +99,4 @@ story(
     await ben.inside();
     await ben.until("see how good Ada’s connection is", (state) => Object.keys(state.quality).length > 0, 30_000);
   },
-  { skip: !process.env.PARLOR_QUALITY && "the engine does not tell yet" },
 );

@@ -23,6 +23,38 @@ story(
 );
 
 story(
+  "Chromium takes what the engine seals itself, its clocks included",
+  async ({ server, visitor }) => {
+    const ada = await visitor("Ada");
+    const ben = await visitor("Ben");
+    await ada.arrive();
+    await ben.join(await ada.open());
+    await Promise.all([ada.hears(3_000), ben.hears(3_000)]);
+    const shown = await server.metrics();
+    assert.equal(shown.parlor_media_fast_lanes, 2);
+    assert.equal(shown['parlor_media_sessions{class="speaker"}'], 2);
+
+    const seen = async () => {
+      const reports = await ben.page.evaluate(async () => [
+        ...(await window.parlor.pc().getStats()).values(),
+      ]);
+      const of = (type) => reports.filter((report) => report.type === type);
+      return {
+        cipher: of("transport")[0]?.srtpCipher,
+        told: of("remote-outbound-rtp").some((report) => report.packetsSent > 0),
+      };
+    };
+    const deadline = Date.now() + 15_000;
+    while (!(await seen()).told) {
+      assert.ok(Date.now() < deadline, "a sender report is understood");
+      await sleep(250);
+    }
+    assert.match((await seen()).cipher, /GCM/);
+    await ben.hears();
+  },
+);
+
+story(
   "a reload within the grace period keeps the participant and the voice",
   async ({ visitor }) => {
     const ada = await visitor("Ada");

@@ -44,8 +44,8 @@ pub struct Args {
     #[arg(long)]
     listen_database: Option<String>,
 
-    /// Where to exchange media: one UDP port. With 0.0.0.0 on every address of this machine; port
-    /// 0 takes a free one.
+    /// Where to exchange media: a UDP port for each core, this one and those after it. With 0.0.0.0
+    /// on every address of this machine; port 0 takes free ones.
     #[arg(long, default_value = "0.0.0.0:0")]
     media: SocketAddr,
 
@@ -63,7 +63,7 @@ pub struct Args {
     #[arg(long)]
     url: Option<String>,
 
-    /// Public addresses that lead to this machine's media port, if it is behind a NAT.
+    /// Public addresses that lead to this machine's media ports, if it is behind a NAT.
     #[arg(long)]
     advertise: Vec<IpAddr>,
 }
