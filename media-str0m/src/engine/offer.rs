@@ -56,9 +56,6 @@ impl Offer {
         let mids = mids.map(Mid::from).take(M_LINES_MAX).collect();
         let mut sdp = String::with_capacity(text.len() + 64);
         for line in lines().filter(|line| !line.is_empty() && !is_about_candidates(line)) {
-            // Who offers either role is made the server (RFC 5763 §5 wants the answerer active):
-            // a server takes the first ClientHello for its peer's, whoever has made it.
-            let line = if line == "a=setup:actpass" { "a=setup:passive" } else { line };
             sdp.push_str(line);
             sdp.push_str("\r\n");
         }

@@ -12,6 +12,7 @@ use str0m::rtp::rtcp::Rtcp;
 use str0m::rtp::{Extension, ExtensionValues, RawPacket, RtpPacket, RtpWrite, Ssrc};
 use str0m::{Event, Input, Output, Rtc, RtcError};
 
+use super::dtls::DtlsGuard;
 use super::gate::Gate;
 use super::guard::SsrcGuard;
 use super::keys::KeyTap;
@@ -95,7 +96,7 @@ pub(super) struct Session {
     mids: Vec<Mid>,
     cnames: Vec<(u32, Box<str>)>,
     channels: u32,
-    is_dtls_client: bool,
+    pub(super) dtls: DtlsGuard,
     asked: Instant,
     path_at: Option<Instant>,
     setup: Option<Setup>,
@@ -167,7 +168,7 @@ impl Session {
             mids: Vec::new(),
             cnames: Vec::new(),
             channels: 0,
-            is_dtls_client: false,
+            dtls: DtlsGuard::default(),
             asked: now,
             path_at: None,
             setup: None,
@@ -222,7 +223,7 @@ impl Session {
         self.accepted.clone_from(&offer.sdp);
         let answer = answer.to_sdp_string();
         self.cnames = cnames(&answer);
-        self.is_dtls_client = answer.lines().any(|line| line == "a=setup:active");
+        self.dtls.answered(&answer);
         Ok(SdpAnswer(answer))
     }
 
@@ -285,11 +286,6 @@ impl Session {
 
     pub(super) fn peer_password(&self) -> &str {
         &self.peer_password
-    }
-
-    /// Whether the peer is the server of the DTLS handshake, as browsers are (RFC 8842 §5.3).
-    pub(super) fn is_dtls_client(&self) -> bool {
-        self.is_dtls_client
     }
 
     /// Whether ICE, DTLS and SRTP are up.

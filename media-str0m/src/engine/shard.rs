@@ -11,7 +11,6 @@ use str0m::config::{CryptoProvider, DtlsCert};
 
 use super::deadlines::{Deadlines, Due};
 use super::demux::{Demux, Kind, Stun};
-use super::dtls::ends_a_handshake;
 use super::listener::Write;
 use super::rate::Verdict;
 use super::room::Room;
@@ -175,7 +174,10 @@ impl Shard {
             self.stats.dropped.unknown_source += 1;
             return;
         };
-        if kind == Kind::Dtls && self.is_forged(key, datagram.bytes) {
+        if kind == Kind::Dtls
+            && let Some(session) = self.table.get_mut(key)
+            && !session.dtls.admits(datagram.bytes)
+        {
             self.stats.dropped.forged_dtls += 1;
             return;
         }
@@ -185,11 +187,6 @@ impl Shard {
                 self.visit(key, |session, now| session.receive(datagram, now));
             }
         }
-    }
-
-    fn is_forged(&self, key: Key, dtls: &[u8]) -> bool {
-        let we_are_client = self.table.get(key).is_some_and(Session::is_dtls_client);
-        ends_a_handshake(dtls, we_are_client)
     }
 
     fn stun(&mut self, datagram: Datagram<'_>) {

@@ -150,6 +150,8 @@ fn a_slot_outlives_its_sequence_numbers() {
 
 /// What needs no key: alerts and close_notify in plain text, a ClientHello, garbage (RFC 6347
 /// §4.1), from the very address the peer has, before and after each datagram of the handshake.
+/// A hello comes only after the peer's own: the first is taken for the peer's, for nothing in it
+/// says whose it is.
 #[test]
 fn forged_dtls_at_every_step_breaks_no_handshake() {
     let record = |kind: u8, epoch: u8, body: &[u8]| {
@@ -181,7 +183,7 @@ fn forged_dtls_at_every_step_breaks_no_handshake() {
     world.run(ms(4_000));
     (0..12).for_each(|at| world.talk(at, Talk::Off));
     world.run(ms(2_500));
-    assert!(world.shard.stats().dropped.forged_dtls >= 3 * world.forged_at);
+    assert!(world.shard.stats().dropped.forged_dtls >= 2 * world.forged_at);
     let sum = checks::owed(&world.log).unwrap();
     assert_eq!(checks::all(&world.log), Ok(()));
     assert!(sum.owed >= 1_000 && sum.heard == sum.owed, "{sum:?}");

@@ -58,6 +58,8 @@ pub(crate) struct Peer {
     pub(crate) story: Vec<&'static str>,
     pub(crate) disturbed_until: Instant,
     pub(crate) brewing: Option<Weather>,
+    /// Its ClientHello has come to the shard.
+    has_greeted: bool,
     wakes: Instant,
     speaks: Instant,
     frame: u32,
@@ -86,7 +88,8 @@ pub(crate) struct World {
     pub(crate) log: Vec<Record>,
     /// How many datagrams the shard has been handed, and has handed out.
     pub(crate) handed: (u64, u64),
-    /// Datagrams that a stranger slips in to the shard, before and after each of a handshake's.
+    /// Datagrams that a stranger slips in to the shard, before and after each of a handshake's; a
+    /// hello only once the peer's own has come.
     pub(crate) forged: Vec<Vec<u8>>,
     /// At how many moments that has been.
     pub(crate) forged_at: u64,
@@ -204,6 +207,7 @@ impl World {
             brewing: None,
             wakes: self.now,
             speaks: self.now,
+            has_greeted: false,
             frame: 0,
             seq: 1_000,
             frames: HashMap::new(),
@@ -350,6 +354,9 @@ impl World {
             let Flight { to, bytes } = first.remove();
             let is_handshake = Kind::of(&bytes) == Kind::Dtls;
             self.forge(&to, is_handshake);
+            if let To::Shard { peer, .. } = to {
+                self.peers[peer].has_greeted |= is_hello(&bytes);
+            }
             match &to {
                 To::Shard { peer, source } => self.hand_in(*peer, *source, &bytes),
                 &To::Peer { peer, address, sealed } => {
@@ -374,7 +381,11 @@ impl World {
         let (To::Shard { peer: at, .. } | To::Peer { peer: at, .. }) = *to;
         let source = self.peers[at].seen_as;
         self.forged_at += 1;
+        let has_greeted = self.peers[at].has_greeted;
         for bytes in self.forged.clone() {
+            if is_hello(&bytes) && !has_greeted {
+                continue;
+            }
             self.hand_in(at, source, &bytes);
         }
     }
@@ -575,4 +586,8 @@ fn heard(peer: usize, sealed: usize, packet: Received) -> Fact {
         said: frame.map(|frame| (usize::from(bytes[1]), frame)),
         digest: digest(bytes),
     }
+}
+
+fn is_hello(bytes: &[u8]) -> bool {
+    matches!(bytes, [22, _, _, 0, 0, ..]) && bytes.get(13) == Some(&1)
 }
