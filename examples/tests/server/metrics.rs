@@ -26,6 +26,7 @@ fn busy() -> Snapshot {
         source_taken: 6,
         ssrc_guard: 7,
         ssrc_repaired: 8,
+        unauthenticated: 50,
         not_permitted: 9,
         not_microphone: 10,
         not_loudest: 11,

@@ -106,6 +106,7 @@ fn add_engine(to: &mut Stats, from: &Stats) {
         source_taken,
         ssrc_guard,
         ssrc_repaired,
+        unauthenticated,
         not_permitted,
         not_microphone,
         not_loudest,

@@ -11,6 +11,7 @@ use super::batch::{Batch, Forwarded};
 use super::deadlines::Due;
 use super::gate::Passage;
 use super::listener::{Cue, Listener, Outlet, Rank, Voice, Write};
+use super::rate::Verdict;
 use super::report::ntp;
 use super::room::Room;
 use super::session::{Fault, Key};
@@ -32,6 +33,15 @@ impl Shard {
         session.guard.authenticated(ssrc, now);
         let (seq, time) = (*packet.seq_no, packet.header.timestamp);
         session.meter.received(ssrc, seq, time, packet.payload.len(), now);
+        // Only what has authenticated counts: nobody is sent away for what others forge.
+        match session.rate.take(packet.payload.len(), now) {
+            Verdict::Pass => {}
+            Verdict::Drop => return self.stats.dropped.over_rate += 1,
+            Verdict::End => {
+                self.stats.dropped.over_rate += 1;
+                return self.fail(key, &Fault::Misbehaved("it sent too much for too long"));
+            }
+        }
         if !session.rights.send_microphone {
             self.stats.dropped.not_permitted += 1;
             return;

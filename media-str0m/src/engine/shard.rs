@@ -12,7 +12,6 @@ use str0m::config::{CryptoProvider, DtlsCert};
 use super::deadlines::{Deadlines, Due};
 use super::demux::{Demux, Kind, Stun};
 use super::listener::Write;
-use super::rate::Verdict;
 use super::room::Room;
 use super::routing::silence;
 use super::session::{Fault, Key, Phase, Seen, Session};
@@ -262,21 +261,17 @@ impl Shard {
     }
 
     fn rtp(&mut self, key: Key, ssrc: u32, datagram: Datagram<'_>) {
-        let Some(session) = self.table.get_mut(key) else { return };
+        let Some(session) = self.table.get(key) else { return };
         if !session.guard.admits(ssrc, self.now) {
             self.stats.dropped.ssrc_guard += 1;
             return;
         }
         let known = session.guard.knows(ssrc);
-        match session.rate.take(datagram.bytes.len(), self.now) {
-            Verdict::Pass => {}
-            Verdict::Drop => return self.stats.dropped.over_rate += 1,
-            Verdict::End => {
-                self.stats.dropped.over_rate += 1;
-                return self.fail(key, &Fault::Misbehaved("it sent too much for too long"));
-            }
-        }
+        let before = self.stats.packets_in + self.stats.dropped.not_microphone;
         self.visit(key, |session, now| session.receive(datagram, now));
+        if self.stats.packets_in + self.stats.dropped.not_microphone == before {
+            self.stats.dropped.unauthenticated += 1;
+        }
         let Some(session) = self.table.get_mut(key) else { return };
         if known || session.guard.knows(ssrc) {
             return;

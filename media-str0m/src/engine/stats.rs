@@ -55,6 +55,8 @@ pub struct Dropped {
     pub ssrc_guard: u64,
     /// RTP that did not authenticate and would have moved a microphone to another SSRC.
     pub ssrc_repaired: u64,
+    /// RTP that did not authenticate or came twice. Forged packets and replays are among it.
+    pub unauthenticated: u64,
     /// A microphone packet of someone who may not send.
     pub not_permitted: u64,
     /// A packet on an m-line that is not the microphone.

@@ -350,3 +350,40 @@ fn a_publisher_of_twenty_megabits_is_cut_down_and_then_off() {
     let listener = world.peers[listener].leg;
     assert_eq!(world.command(Command::Disconnect { leg: listener }), Reply::Done);
 }
+
+/// What strangers send at 20,000 datagrams a second, from everywhere and from a listener's own
+/// address, costs a call of ten nothing.
+#[test]
+fn a_flood_of_junk_beside_a_call_of_ten_costs_it_no_packet() {
+    const A_FRAME: usize = 400;
+    let seconds = flood() / 20_000 + 1;
+    let mut world = World::room_of(10);
+    let mut dice = Dice(0x10C);
+    let stranger = "203.0.113.9:9".parse().unwrap();
+    let listener = world.peers[9].seen_as;
+    let before = world.stats();
+    let mut heard = 0;
+    for frame in 0..seconds * 50 {
+        (0..3).for_each(|at| world.say(at, frame, -20));
+        for n in 0..A_FRAME {
+            // An unknown name, a ClientHello, short SRTCP, RTP, and noise.
+            let first = [0, 22, 0x80, 0x90, 0xFF][n % 5];
+            let mut junk: Vec<u8> =
+                (0..20 + dice.below(60)).map(|_| dice.below(256) as u8).collect();
+            junk[0] = first;
+            if first == 0x80 {
+                junk.truncate(12);
+                junk[1] = 200;
+            }
+            world.inject(if n % 2 == 0 { stranger } else { listener }, &junk);
+        }
+        world.run(ms(20));
+        heard += world.peers[9].take().iter().filter(|packet| said(packet).is_some()).count();
+    }
+    assert_eq!(heard, 3 * 50 * seconds as usize);
+    let after = world.stats();
+    assert_eq!((after.sessions, after.sources), (before.sessions, before.sources));
+    assert!(world.stray.is_empty(), "strangers are not answered");
+    let dropped = after.dropped;
+    assert!(dropped.malformed > 0 && dropped.unknown_source > 0 && dropped.unauthenticated > 0);
+}

@@ -267,6 +267,7 @@ fn a_replayed_packet_is_forwarded_once() {
         world.run(ms(20));
     }
     assert_eq!(world.peers[1].take().len(), 100);
+    assert_eq!(world.stats().dropped.unauthenticated, 500);
 }
 
 #[test]
