@@ -28,7 +28,7 @@ const HANDSHAKE_MAX: Duration = Duration::from_secs(30);
 /// Whoever only listens looks at their sockets this often, not at every datagram: that is cheap,
 /// and the forwarder need not wake anybody with each that it sends. When a datagram arrived is
 /// noted by the kernel.
-const LOOK_EVERY: Duration = Duration::from_millis(2);
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// A client is told the time no more often than this.
 const TICK: Duration = Duration::from_millis(5);
