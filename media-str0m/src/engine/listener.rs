@@ -136,6 +136,19 @@ pub(super) struct Outlet<'a> {
     pub(super) no_slot: u64,
 }
 
+impl<'a> Outlet<'a> {
+    /// `now`, and the wall clock of that moment.
+    pub(super) fn new(
+        batch: &'a mut Batch,
+        writes: &'a mut Vec<Write>,
+        silence: &'a Arc<[u8]>,
+        started: &'a mut Vec<Key>,
+        (now, ntp): (Instant, u64),
+    ) -> Self {
+        Self { batch, writes, silence, started, ntp, now, packets_out: 0, too_late: 0, no_slot: 0 }
+    }
+}
+
 impl Listener {
     pub(super) fn new(key: Key) -> Self {
         Self {

@@ -147,17 +147,7 @@ impl Shard {
         let Some(room) = rooms.get_mut(&room_id) else { return };
         let Room { listeners, stage, cues, served, is_due, .. } = room;
         let cues_now = cues.make_contiguous();
-        let mut out = Outlet {
-            batch,
-            writes,
-            silence,
-            started: new,
-            ntp,
-            now,
-            packets_out: 0,
-            too_late: 0,
-            no_slot: 0,
-        };
+        let mut out = Outlet::new(batch, writes, silence, new, (now, ntp));
         while let Some(listener) = listeners.get_mut(*served) {
             if is_enough(out.batch) {
                 break;
@@ -254,17 +244,7 @@ impl Shard {
         let Some(session) = table.get(key) else { return };
         let Some(room) = rooms.get_mut(&session.room) else { return };
         let Some(listener) = room.listeners.get_mut(session.place) else { return };
-        let mut out = Outlet {
-            batch,
-            writes,
-            silence,
-            started: new,
-            ntp,
-            now,
-            packets_out: 0,
-            too_late: 0,
-            no_slot: 0,
-        };
+        let mut out = Outlet::new(batch, writes, silence, new, (now, ntp));
         let done = guarded(listener, |it, out| it.release(None, out), &mut out);
         self.write_all();
         if let Err(fault) = done {

@@ -531,7 +531,8 @@ fn is_stun(bytes: &[u8]) -> bool {
     bytes.first().is_some_and(|first| *first <= 3)
 }
 
-/// RTCP that begins with payload-specific feedback (RFC 4585 §6.3), and so carries nothing else.
+/// RTCP that begins with payload-specific feedback (RFC 4585 §6.3). What a report behind it says, the
+/// next one says again.
 fn is_feedback(bytes: &[u8]) -> bool {
     matches!(bytes, [128..=191, 206, ..])
 }
