@@ -41,10 +41,23 @@ impl DtlsGuard {
                 .split_at_checked(len)
                 .unwrap_or((&datagram[RECORD_HEADER..], &[]));
             let is_plain = (epoch_high, epoch_low) == (0, 0);
-            if is_plain && (kind == ALERT || (kind == HANDSHAKE && !self.admits_message(record))) {
+            if is_plain && (kind == ALERT || (kind == HANDSHAKE && !self.admits_all(record))) {
                 return false;
             }
             datagram = rest;
+        }
+        true
+    }
+
+    /// Of the messages of a record.
+    fn admits_all(&mut self, mut record: &[u8]) -> bool {
+        while !record.is_empty() {
+            if !self.admits_message(record) {
+                return false;
+            }
+            let Some(&[high, middle, low]) = record.get(9..MESSAGE_HEADER) else { return true };
+            let len = u32::from_be_bytes([0, high, middle, low]) as usize;
+            record = record.get(MESSAGE_HEADER + len..).unwrap_or_default();
         }
         true
     }
@@ -108,6 +121,9 @@ mod tests {
         let other = record(HANDSHAKE, 0, &[11, 0, 0, 9]);
         assert!(!guard.admits(&[other, hello(3)].concat()));
         assert!(!guard.admits(&record(HANDSHAKE, 0, &[1, 0, 0, 9])), "it has no random");
+        let empty = [14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        let second = [&empty, &hello(4)[RECORD_HEADER..]].concat();
+        assert!(!guard.admits(&record(HANDSHAKE, 0, &second)), "it is second in its record");
     }
 
     #[test]

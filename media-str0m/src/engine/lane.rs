@@ -32,16 +32,21 @@ impl Shard {
         self.assign_slots(key);
     }
 
-    /// Gives a leg's listener the slots that its offer has: those that stay keep their numbering.
+    /// Gives a leg's listener the slots that its offer has: those that stay keep their numbering, as
+    /// they keep their stream. Those that go are never taken up again: see `Session::end_streams`.
     pub(super) fn assign_slots(&mut self, key: Key) {
         let Some(session) = self.table.get(key) else { return };
         let Some(room) = self.rooms.get_mut(&session.room) else { return };
         let Some(listener) = room.listeners.get_mut(session.place) else { return };
         let mut held = std::mem::take(&mut listener.slots);
         for (at, (mid, pt)) in session.outgoing.iter().enumerate() {
-            let same = held.iter().position(|slot| slot.mid == *mid && slot.pt == *pt);
+            let same = held.iter().position(|slot| slot.mid == *mid);
             listener.slots.push(match same {
-                Some(same) => held.swap_remove(same),
+                Some(same) => {
+                    let mut slot = held.swap_remove(same);
+                    slot.pt = *pt;
+                    slot
+                }
                 None => Slot::new(*mid, *pt, session.first_number(at)),
             });
         }
@@ -57,7 +62,7 @@ impl Shard {
     }
 
     /// Takes a leg's listener along: where its packets go, and what its client has reported on.
-    pub(super) fn follow(&mut self, key: Key, reported: &mut Vec<u32>) {
+    pub(super) fn follow(&mut self, key: Key, reported: &[u32]) {
         let Some(session) = self.table.get(key) else { return };
         let (room, place, route) = (session.room, session.place, session.route);
         let room = self.rooms.get_mut(&room);
@@ -70,7 +75,6 @@ impl Shard {
                 stream.is_bound |= reported.contains(&stream.ssrc);
             }
         }
-        reported.clear();
     }
 
     /// Learns whether the path of a leg on the fast lane has changed.

@@ -4,6 +4,10 @@ use std::time::{Duration, Instant};
 /// best (510 kbit/s, RFC 6716 §2.1.1).
 pub const PUBLISH_BITS_MAX: u64 = 1_000_000;
 
+/// A packet counts as at least so many bytes, for it costs listeners whatever is in it: 500 a second
+/// are more than Opus makes of the shortest frames, 2.5 ms (§2.1.4).
+const PACKET_BYTES_MIN: usize = 250;
+
 /// Whoever is above it for so long is sent away.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -38,7 +42,7 @@ impl Rate {
         let micros = u64::try_from(passed.as_micros()).unwrap_or(0);
         self.bits = (self.bits + micros * PUBLISH_BITS_MAX / 1_000_000).min(PUBLISH_BITS_MAX);
         self.filled = now;
-        let needed = bytes as u64 * 8;
+        let needed = bytes.max(PACKET_BYTES_MIN) as u64 * 8;
         if needed <= self.bits {
             self.bits -= needed;
             return Verdict::Pass;
@@ -79,6 +83,15 @@ mod tests {
         let allowed = PUBLISH_BITS_MAX * (ended + 1_000) / 1_000;
         assert!(passed * 2_500 * 8 <= allowed, "{passed}");
         assert!(passed * 2_500 * 8 > allowed * 9 / 10, "{passed}");
+    }
+
+    #[test]
+    fn many_small_packets_are_a_flood_too() {
+        let start = Instant::now();
+        let mut rate = Rate::new(start);
+        let at = |n: u64| start + Duration::from_micros(n * 100);
+        let passed = (0..50_000).filter(|n| rate.take(3, at(*n)) == Verdict::Pass).count();
+        assert!((2_900..=3_010).contains(&passed), "{passed} in five seconds");
     }
 
     #[test]

@@ -69,6 +69,7 @@ impl Shard {
         match room.stage.heard(key, rank, now) {
             None => self.stats.dropped.not_loudest += 1,
             Some(heard) => {
+                session.has_spoken = true;
                 let origin = Origin { speaker: key, turn: heard.turn, ssrc };
                 let is_reserve = heard.is_reserve;
                 let payload = packet.payload;
@@ -222,15 +223,14 @@ impl Shard {
 
     /// Takes a speaker off the stage, with all that has not been passed on, and lets the slots
     /// that carried them end in silence.
-    pub(super) fn hush(&mut self, room_id: RoomId, speaker: Key) {
-        if let Some(session) = self.table.get_mut(speaker) {
-            session.gate.close();
-        }
+    pub(super) fn hush(&mut self, room_id: RoomId, speaker: Key, has_spoken: bool) {
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         room.retract(speaker);
         room.stage.leave(speaker);
         let changed = room.speaking.leave(speaker);
-        self.cue(room_id, Cue::End(speaker));
+        if has_spoken {
+            self.cue(room_id, Cue::End(speaker));
+        }
         if changed {
             self.tell(room_id);
         }

@@ -57,7 +57,7 @@ pub(super) struct Session {
     pub(super) phase: Phase,
     /// How often it has come up.
     pub(super) ups: u32,
-    /// When something authenticated last came in.
+    /// When a signed STUN message or an authenticated RTP packet last came in.
     pub(super) heard: Instant,
     /// Addresses that have proved to know our ICE password, and when they last did.
     pub(super) sources: Vec<(SocketAddr, Instant)>,
@@ -73,6 +73,8 @@ pub(super) struct Session {
     pub(super) tap: KeyTap,
     pub(super) guard: SsrcGuard,
     pub(super) gate: Gate,
+    /// A voice of its has been cued, and its end not yet.
+    pub(super) has_spoken: bool,
     pub(super) rate: Rate,
     pub(super) meter: Meter,
     /// Bytes of Opus that str0m has been given to write.
@@ -149,6 +151,7 @@ impl Session {
             tap,
             guard: SsrcGuard::default(),
             gate: Gate::default(),
+            has_spoken: false,
             rate: Rate::new(now),
             meter: Meter::new(now),
             bytes_written: 0,
@@ -184,6 +187,7 @@ impl Session {
         now: Instant,
         batch: &mut Batch,
     ) -> Result<SdpAnswer, Refused> {
+        let mic = self.mic;
         self.mids.clone_from(&offer.mids);
         let sdp = offer.sdp.as_str();
         let streams = self.taken.clone();
@@ -201,13 +205,13 @@ impl Session {
             Ok(answer) => answer?,
             Err(_) => return Err(unusable("it does not parse")),
         };
-        if !streams.is_empty() {
-            self.take_streams().map_err(|_| unusable("no session comes of it"))?;
-        }
-        let drained = self.advance(now).and_then(|()| self.drain(now, batch, &mut Seen::default()));
-        drained.map_err(|_| unusable("no session comes of it"))?;
-        let mic = self.mic;
         self.assign_roles();
+        let settled = self
+            .end_streams(&streams)
+            .and_then(|()| if streams.is_empty() { Ok(()) } else { self.take_streams() })
+            .and_then(|()| self.advance(now))
+            .and_then(|()| self.drain(now, batch, &mut Seen::default()));
+        settled.map_err(|_| unusable("no session comes of it"))?;
         if self.mic == mic {
             self.guard.relax();
         } else {
@@ -227,10 +231,26 @@ impl Session {
         Ok(SdpAnswer(answer))
     }
 
+    /// Ends the streams of m-lines that are no slots, or no longer: should one become a slot again,
+    /// it begins with another SSRC, for its numbers begin anew (RFC 7714 §8.3).
+    fn end_streams(&mut self, taken: &[(Mid, Ssrc)]) -> Result<(), Fault> {
+        let known = self.mids.iter().chain(taken.iter().map(|(mid, _)| mid));
+        let is_slot = |mid: &Mid| self.outgoing.iter().any(|(slot, _)| slot == mid);
+        let unused: Vec<_> = known.copied().filter(|mid| !is_slot(mid)).collect();
+        self.guarded(|rtc| {
+            let mut api = rtc.direct_api();
+            for mid in unused {
+                while let Some(stream) = api.stream_tx_by_mid(mid, None) {
+                    let ssrc = stream.ssrc();
+                    api.remove_stream_tx(ssrc);
+                }
+            }
+        })
+    }
+
     /// Takes the streams of the slots away from str0m: whatever is sent on them from now on, the
     /// engine seals.
     pub(super) fn take_streams(&mut self) -> Result<(), Fault> {
-        self.assign_roles();
         let outgoing = self.outgoing.clone();
         let taken = self.guarded(|rtc| {
             let mut api = rtc.direct_api();
@@ -239,9 +259,9 @@ impl Session {
                 api.remove_stream_tx(ssrc);
                 Some((*mid, ssrc))
             };
-            outgoing.iter().filter_map(take).collect()
+            outgoing.iter().map(take).collect::<Option<_>>()
         })?;
-        self.taken = taken;
+        self.taken = taken.ok_or(Fault::Misbehaved("a slot of its has no stream"))?;
         Ok(())
     }
 
@@ -269,6 +289,12 @@ impl Session {
             let nobody = Ssrc::from(1);
             rtc.direct_api().send_pli_feedback(nobody, nobody);
         })
+    }
+
+    /// It speaks no more, for now. Whether a voice of its has been cued.
+    pub(super) fn falls_silent(&mut self) -> bool {
+        self.gate.close();
+        std::mem::take(&mut self.has_spoken)
     }
 
     /// The offer it stands on.
@@ -482,7 +508,8 @@ impl Session {
             if receives && self.mic.is_none() {
                 self.mic = Some(*mid);
             }
-            if sends && self.outgoing.len() < LOUDEST {
+            let is_new = self.outgoing.iter().all(|(slot, _)| slot != mid);
+            if sends && is_new && self.outgoing.len() < LOUDEST {
                 self.outgoing.push((*mid, pt));
             }
         }

@@ -229,18 +229,21 @@ impl Shard {
 
     /// Whether a session may be reached from an address that has just proved itself.
     fn admit(&mut self, key: Key, source: SocketAddr) -> bool {
-        let now = self.now;
+        let (now, silence) = (self.now, self.config.silence_timeout);
         let idle = |since: Instant, limit: Duration| now.saturating_duration_since(since) >= limit;
         let holder = self.demux.by_source(source);
         if let Some(holder) = holder.filter(|holder| *holder != key)
             && let Some(other) = self.table.get_mut(holder)
         {
             // Otherwise a guest could spoof a neighbour's address and take its packets away.
-            if !idle(other.heard, self.config.silence_timeout) {
+            let proved = other.sources.iter().find(|(held, _)| *held == source);
+            if proved.is_some_and(|(_, at)| !idle(*at, SOURCE_IDLE)) && !idle(other.heard, silence)
+            {
                 self.stats.dropped.source_taken += 1;
                 return false;
             }
             other.sources.retain(|(held, _)| *held != source);
+            self.demux.remove_source(source, holder);
         }
         let Some(session) = self.table.get_mut(key) else { return false };
         if let Some((_, heard)) = session.sources.iter_mut().find(|(held, _)| *held == source) {
@@ -352,7 +355,8 @@ impl Shard {
             session.heard = now;
         }
         self.progress(key);
-        self.follow(key, &mut seen.reported);
+        self.follow(key, &seen.reported);
+        seen.reported.clear();
         for packet in seen.packets.drain(..) {
             self.packet(key, packet);
         }

@@ -186,10 +186,12 @@ impl Shard {
         let Some(session) = self.table.get_mut(key) else { return };
         let before = std::mem::replace(&mut session.rights, rights);
         let room = session.room;
+        let is_muted = before.send_microphone && !rights.send_microphone;
+        let has_spoken = is_muted && session.falls_silent();
         self.stats.speakers -= u64::from(before.send_microphone);
         self.stats.speakers += u64::from(rights.send_microphone);
-        if before.send_microphone && !rights.send_microphone {
-            self.hush(room, key);
+        if is_muted {
+            self.hush(room, key, has_spoken);
         }
         if before.hear && !rights.hear {
             self.deafen(key);
@@ -227,7 +229,7 @@ impl Shard {
         session.phase = Phase::Lost { until: now + self.config.lost_timeout };
         let (leg, room) = (session.leg, session.room);
         let (participant, n) = (session.participant, session.ups);
-        let place = session.place;
+        let (place, has_spoken) = (session.place, session.falls_silent());
         if let Some(listener) = self.rooms.get_mut(&room).and_then(|it| it.listeners.get_mut(place))
         {
             listener.reset(now);
@@ -235,7 +237,7 @@ impl Shard {
         self.events.push_back(MediaEvent::Lost { leg, room, participant, n });
         self.open(key);
         self.tell_lost(key);
-        self.hush(room, key);
+        self.hush(room, key, has_spoken);
     }
 
     /// Ends a leg, tells its client and the host, and leaves no trace of it.
@@ -248,7 +250,7 @@ impl Shard {
         }
         let (leg, room_id, participant) = (session.leg, session.room, session.participant);
         self.stats.speakers -= u64::from(session.rights.send_microphone);
-        let place = session.place;
+        let (place, has_spoken) = (session.place, session.falls_silent());
         self.by_leg.remove(&leg);
         self.by_participant.remove(&participant);
         if reason == CloseReason::Failed {
@@ -257,7 +259,7 @@ impl Shard {
             session.close(self.now, &mut self.batch);
         }
         self.events.push_back(MediaEvent::Closed { leg, room: room_id, participant, reason });
-        self.hush(room_id, key);
+        self.hush(room_id, key, has_spoken);
         self.exit(room_id, place);
     }
 

@@ -15,8 +15,12 @@ const FRAME: Duration = Duration::from_millis(20);
 const FRAME_SAMPLES: u32 = 960;
 const SAMPLES_PER_MS: u128 = 48;
 
-/// A hole of more packets than this, a minute's, is no loss but a new start: a publisher that
-/// leaps could otherwise take the rollover counters of listeners out of step.
+/// A hole of more packets than this, and than can have been sent meanwhile, is no loss but a new
+/// start: a publisher that leaps could otherwise take the rollover counters of listeners out of step.
+const GAP_MIN: u64 = 50;
+
+/// What Opus makes of the shortest frames, 2.5 ms.
+const PACKETS_PER_S: u64 = 400;
 const GAP_MAX: u64 = 3_000;
 
 /// One outgoing audio stream of a listener. Whoever speaks through it, its sequence numbers and
@@ -88,7 +92,7 @@ impl Slot {
     ) -> Option<Stamp> {
         if let Some(feed) = self.feed.as_ref().filter(|feed| feed.origin == origin) {
             let seq_out = feed.seq_out + seq.checked_sub(feed.seq_in)?;
-            if seq_out <= self.seq + GAP_MAX {
+            if seq_out <= self.seq + self.gap_max(now) {
                 let time_out = feed.time_out.wrapping_add(time.wrapping_sub(feed.time_in));
                 if !self.used.take(seq_out) {
                     return None;
@@ -133,6 +137,12 @@ impl Slot {
         Some(self.time.wrapping_add(samples(now.saturating_duration_since(sent))))
     }
 
+    fn gap_max(&self, now: Instant) -> u64 {
+        let passed = self.sent.map_or(Duration::ZERO, |sent| now.saturating_duration_since(sent));
+        let ms = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX);
+        GAP_MIN + (ms.saturating_mul(PACKETS_PER_S) / 1_000).min(GAP_MAX)
+    }
+
     fn next(&mut self, samples: u32, marker: bool) -> Option<Stamp> {
         let seq = self.seq + 1;
         if !self.used.take(seq) {
@@ -154,8 +164,9 @@ fn samples(time: Duration) -> u32 {
     u32::try_from(time.as_millis().saturating_mul(SAMPLES_PER_MS)).unwrap_or(u32::MAX)
 }
 
-/// The numbers given, so that none is given twice: with it, a nonce would be (RFC 7714 §8.3).
-/// The numbering above never tries to; this is what makes it certain.
+/// The numbers given, so that none is given twice while the slot lives: with it, a nonce would be
+/// (RFC 7714 §8.3). The numbering above never tries to; this is what makes it certain. A slot lives
+/// as long as its stream.
 #[derive(Debug)]
 struct Used {
     highest: u64,
@@ -226,15 +237,19 @@ mod tests {
 
     #[test]
     fn a_leap_is_a_new_start() {
-        let now = Instant::now();
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
         let mut slot = Slot::new(Mid::from("a"), Pt::from(111), 0);
-        slot.stamp(origin(1, 1), 100, 0, now).unwrap();
-        let near = slot.stamp(origin(1, 1), 100 + GAP_MAX, 0, now).unwrap();
-        assert_eq!((near.seq, near.marker), (1 + GAP_MAX, false));
-        let far = slot.stamp(origin(1, 1), 101 + 2 * GAP_MAX, 0, now).unwrap();
-        assert_eq!((far.seq, far.marker), (2 + GAP_MAX, true));
-        let next = slot.stamp(origin(1, 1), 102 + 2 * GAP_MAX, 0, now).unwrap();
-        assert_eq!((next.seq, next.marker), (3 + GAP_MAX, false));
+        let mut stamp = |seq, ms| {
+            let stamp = slot.stamp(origin(1, 1), seq, 0, at(ms)).unwrap();
+            (stamp.seq, stamp.marker)
+        };
+        assert_eq!(stamp(100, 0), (1, true));
+        assert_eq!(stamp(100 + GAP_MIN, 0), (1 + GAP_MIN, false));
+        assert_eq!(stamp(101 + 2 * GAP_MIN, 0), (2 + GAP_MIN, true));
+        assert_eq!(stamp(102 + 2 * GAP_MIN, 20), (3 + GAP_MIN, false));
+        // A second's outage at 400 packets a second.
+        assert_eq!(stamp(502 + 2 * GAP_MIN, 1_020), (403 + GAP_MIN, false));
     }
 
     #[test]

@@ -73,6 +73,38 @@ fn numbers_and_indices_are_used_once_through_restarts_losses_and_returns() {
 }
 
 #[test]
+fn a_slot_that_goes_and_comes_back_uses_no_number_twice() {
+    for fast_lane in [true, false] {
+        let mut world = World::with(|config| config.fast_lane = fast_lane);
+        for who in 1..=4 {
+            world.add(room(1), participant(who), ALL);
+        }
+        world.settle();
+        world.keeps = true;
+        let listener = world.peers[3].seen_as;
+        let mut seen = HashSet::new();
+        let mut ssrcs = HashSet::new();
+        for direction in ["recvonly", "inactive", "recvonly", "inactive", "recvonly"] {
+            world.peers[3].client.withdraw();
+            let offer = world.peers[3].client.offer().unwrap();
+            let offer = offer.replacen("a=recvonly", &format!("a={direction}"), 1);
+            world.renegotiate(3, offer);
+            world.speak(&[(0, -20), (1, -20), (2, -20)], 30);
+            for (_, destination, bytes) in world.delivered.drain(..) {
+                let is_rtp = (128..=191).contains(&bytes[0]) && !(192..=223).contains(&bytes[1]);
+                if destination == listener && is_rtp {
+                    let nonce = (bytes[8..12].to_vec(), bytes[2..4].to_vec());
+                    ssrcs.insert(nonce.0.clone());
+                    assert!(seen.insert(nonce.clone()), "{nonce:?} is used twice");
+                }
+            }
+        }
+        assert!(seen.len() >= 5 * 60, "{}", seen.len());
+        assert!(ssrcs.len() >= 5, "a slot that comes back has another stream: {}", ssrcs.len());
+    }
+}
+
+#[test]
 fn clients_are_told_the_clocks_of_their_streams() {
     let mut world = World::room_of(2);
     world.keeps = true;

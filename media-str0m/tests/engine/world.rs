@@ -257,6 +257,13 @@ impl World {
         assert_eq!(self.command(Command::PoisonLane { leg }), Reply::Done);
     }
 
+    /// Has the shard answer another offer on a leg; its client does not hear the answer.
+    pub(crate) fn renegotiate(&mut self, at: usize, offer: String) {
+        let (leg, offer) = (self.peers[at].leg, SdpOffer(offer));
+        let reply = self.command(Command::Renegotiate { leg, offer });
+        assert!(matches!(reply, Reply::Answer(_)), "{reply:?}");
+    }
+
     /// Restarts ICE of a client on its standing leg.
     pub(crate) fn restart_ice(&mut self, at: usize) {
         let leg = self.peers[at].leg;
