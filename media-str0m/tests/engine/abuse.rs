@@ -48,12 +48,15 @@ fn mutated_datagrams_from_strangers_are_met_with_silence() {
     let seed = 0xF100D;
     let mut dice = Dice(seed);
     for n in 0..flood() {
-        let mut bytes = recorded[dice.below(recorded.len())].clone();
+        let original = &recorded[dice.below(recorded.len())];
+        let mut bytes = original.clone();
+        // What stands before the fingerprint is signed (RFC 8489 §14.7).
+        let signed = if bytes[0] < 2 { bytes.len() - 8 } else { bytes.len() };
         for _ in 0..=dice.below(6) {
-            // What stands before the fingerprint is signed (RFC 8489 §14.7).
-            let signed = if bytes[0] < 2 { bytes.len() - 8 } else { bytes.len() };
-            let at = dice.below(signed);
-            bytes[at] ^= u8::try_from(1 + dice.below(255)).unwrap();
+            bytes[dice.below(signed)] ^= u8::try_from(1 + dice.below(255)).unwrap();
+        }
+        if bytes == *original {
+            bytes[signed - 1] ^= 1;
         }
         if dice.below(8) == 0 {
             bytes.truncate(dice.below(bytes.len()));
