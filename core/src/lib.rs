@@ -49,6 +49,7 @@
 pub mod calls;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod economy;
 pub mod engine;
 pub mod events;
 pub mod identity;
@@ -67,5 +68,6 @@ pub fn queries() -> Vec<storage::NamedQuery> {
     all.extend(identity::queries::all());
     all.extend(rooms::queries::all());
     all.extend(calls::queries::all());
+    all.extend(economy::ledger::queries::all());
     all
 }

@@ -3,6 +3,7 @@
 use super::drive::Forget;
 use super::feed::AdvanceCursor;
 use super::sweep::FinishSweep;
+use crate::economy::ledger;
 use crate::{calls, identity, rooms};
 
 crate::commands! {
@@ -57,4 +58,17 @@ crate::commands! {
     "calls.orphan_leg" => internal OrphanLeg(calls::OrphanLeg),
     "calls.report_quality" => internal ReportQuality(calls::ReportQuality),
     "calls.trim_samples" => internal TrimSamples(calls::TrimSamples),
+
+    "ledger.open_asset" => internal OpenAsset(ledger::OpenAsset),
+    "ledger.close_period" => internal ClosePeriod(ledger::ClosePeriod),
+    "ledger.open_account" => internal OpenAccount(ledger::OpenAccount),
+    "ledger.set_limits" => internal SetLimits(ledger::SetLimits),
+    "ledger.freeze" => internal FreezeAccount(ledger::Freeze),
+    "ledger.close_account" => internal CloseAccount(ledger::Close),
+    "ledger.reopen_account" => internal ReopenAccount(ledger::Reopen),
+    "ledger.post" => internal Post(ledger::Post),
+    "ledger.refund" => internal Refund(ledger::Refund),
+    "ledger.erase_memo" => internal EraseMemo(ledger::EraseMemo),
+    "ledger.expire_hold" => internal ExpireHold(ledger::ExpireHold),
+    "ledger.forget_rejection" => internal ForgetRejection(ledger::ForgetRejection),
 }

@@ -52,6 +52,11 @@ impl Ctx {
         I::from(self.derive(b"id", n))
     }
 
+    /// 256 secret bits: the same on every run, and others than the ids are made of.
+    pub fn secret(&self) -> [u8; 32] {
+        Sha256::new().chain_update(self.seed).chain_update(b"secret").finalize().into()
+    }
+
     /// Begins a run.
     pub(crate) fn restart(&self) {
         self.minted.set(0);

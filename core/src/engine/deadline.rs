@@ -1,4 +1,5 @@
 use super::AnyCommand;
+use crate::economy::ledger;
 use crate::record::Timestamp;
 use crate::storage::Query;
 use crate::tables::Row;
@@ -22,4 +23,5 @@ pub struct Deadline {
 }
 
 /// Every deadline.
-pub const DEADLINES: &[Deadline] = &[rooms::LAPSE, rooms::LEASE, calls::TRIM];
+pub const DEADLINES: &[Deadline] =
+    &[rooms::LAPSE, rooms::LEASE, calls::TRIM, ledger::EXPIRY, ledger::FORGET];

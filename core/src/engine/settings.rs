@@ -24,6 +24,9 @@ pub struct Settings {
     pub lease: Duration,
     /// The samples of a leg are kept this long after its end. Default 30 days.
     pub sample_retention: Duration,
+    /// A transaction that was refused for how things stood is refused again under its id this long.
+    /// Default 7 days.
+    pub rejection_ttl: Duration,
     /// A room's capacity unless its creator says otherwise. Default 1,000.
     pub max_participants: u32,
     /// Speakers on a moderated stage, hosts included. Default 50.
@@ -44,6 +47,7 @@ impl Default for Settings {
             listing_interval: Duration::from_secs(1),
             lease: Duration::from_secs(10),
             sample_retention: DAY * 30,
+            rejection_ttl: DAY * 7,
             max_participants: 1_000,
             max_speakers: 50,
         }

@@ -11,6 +11,7 @@ pub use envelope::{Emitted, Envelope, OUTBOX, Position};
 
 use serde::{Deserialize, Serialize};
 
+use crate::economy::ledger;
 use crate::rooms::RoomId;
 use crate::{calls, identity, rooms};
 
@@ -29,6 +30,8 @@ pub enum AnyEvent {
     Rooms(rooms::Event),
     /// Of `calls`.
     Calls(calls::Event),
+    /// Of `economy::ledger`.
+    Ledger(ledger::Event),
 }
 
 /// Who may be told of an event.
@@ -49,6 +52,7 @@ impl AnyEvent {
             Self::Identity(event) => event.name(),
             Self::Rooms(event) => event.name(),
             Self::Calls(event) => event.name(),
+            Self::Ledger(event) => event.name(),
         }
     }
 
@@ -58,6 +62,7 @@ impl AnyEvent {
             Self::Identity(_) => Audience::Host,
             Self::Rooms(event) => event.audience(),
             Self::Calls(event) => event.audience(),
+            Self::Ledger(event) => event.audience(),
         }
     }
 }
@@ -71,6 +76,12 @@ impl From<identity::Event> for AnyEvent {
 impl From<rooms::Event> for AnyEvent {
     fn from(event: rooms::Event) -> Self {
         Self::Rooms(event)
+    }
+}
+
+impl From<ledger::Event> for AnyEvent {
+    fn from(event: ledger::Event) -> Self {
+        Self::Ledger(event)
     }
 }
 

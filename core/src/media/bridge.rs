@@ -465,7 +465,10 @@ impl Bridge {
                     self.lose(room).await;
                 }
             }
-            AnyEvent::Rooms(_) | AnyEvent::Identity(_) | AnyEvent::Calls(_) => {}
+            AnyEvent::Rooms(_)
+            | AnyEvent::Identity(_)
+            | AnyEvent::Calls(_)
+            | AnyEvent::Ledger(_) => {}
         }
         Ok(())
     }
@@ -548,6 +551,6 @@ fn is_worth_a_retry(error: &StoreError) -> bool {
 fn whose_rights(envelope: &Envelope) -> Option<ParticipantId> {
     match &envelope.emitted.event {
         AnyEvent::Rooms(event) => event.participant(),
-        AnyEvent::Identity(_) | AnyEvent::Calls(_) => None,
+        AnyEvent::Identity(_) | AnyEvent::Calls(_) | AnyEvent::Ledger(_) => None,
     }
 }

@@ -328,6 +328,8 @@ pub const ORPHANS: Policy = Policy {
             });
             vec![stays, calls::orphans(room, epoch)]
         }
-        AnyEvent::Rooms(_) | AnyEvent::Identity(_) | AnyEvent::Calls(_) => Vec::new(),
+        AnyEvent::Rooms(_) | AnyEvent::Identity(_) | AnyEvent::Calls(_) | AnyEvent::Ledger(_) => {
+            Vec::new()
+        }
     },
 };

@@ -18,7 +18,9 @@ pub const LISTING: Policy = Policy {
         AnyEvent::Rooms(event) if changes_card(event) => {
             vec![Reaction::Do(RefreshListing { room: event.room() }.into())]
         }
-        AnyEvent::Rooms(_) | AnyEvent::Identity(_) | AnyEvent::Calls(_) => Vec::new(),
+        AnyEvent::Rooms(_) | AnyEvent::Identity(_) | AnyEvent::Calls(_) | AnyEvent::Ledger(_) => {
+            Vec::new()
+        }
     },
 };
 

@@ -1,0 +1,57 @@
+//! The ledger: money that cannot be lost, doubled or made up.
+//!
+//! ```text
+//!  Transaction { id, legs } ─ post ─▶ transfers ─┬─▶ entries ─▶ accounts (sums, limits)
+//!      same id again: same outcome               ├─▶ holds, what was given back
+//!                                                └─▶ the asset's log: leaf ─▶ frontier ─▶ block
+//! ```
+//!
+//! A transaction has up to [`LEGS_MAX`] legs that stand or fall together. Each takes an amount from
+//! one account and gives it to another of the same asset, so that nothing can be made up: what comes
+//! into being comes out of an account of [`AccountKind::Issuance`]. [`post`](post()) is the one way in, and
+//! any command may call it, so that "a gift in a room" is one changeset.
+//!
+//! Transfers are never changed. A hold reserves an amount, and is captured, in parts if need be,
+//! voided, or expires; a refund gives back at most what was moved; a reversal undoes a transfer once.
+//! Everything else is kept for speed and can be reckoned again from them: `Parlor::audit` does.
+
+mod account;
+mod canonical;
+mod change;
+mod code;
+mod commands;
+mod events;
+mod expire;
+mod post;
+pub(crate) mod queries;
+mod refund;
+mod refusal;
+mod rows;
+mod seal;
+mod share;
+mod state;
+mod transaction;
+mod working;
+
+pub use account::{Limits, VELOCITY_RULES_MAX, VelocityRule};
+pub use code::{AssetCode, BadCode, CODE_BYTES_MAX, Kind};
+pub use commands::{
+    Close, ClosePeriod, EraseMemo, FORGET, ForgetRejection, Freeze, OpenAccount, OpenAsset, Opened,
+    Post, Reopen, Rest, SCALE_MAX, SetLimits,
+};
+pub use events::Event;
+pub use expire::{EXPIRY, ExpireHold};
+pub use post::{Outcome, Receipt, Request, post};
+pub use refund::{Refund, refund};
+pub use refusal::{Field, Refusal};
+pub use rows::{
+    Account, AccountChange, AccountId, Asset, AssetChange, Block, Entry, Hold, Memo, OwnerId,
+    Rejection, Returned, TransactionId, Transfer, TransferId, Wallet, Window,
+};
+pub use seal::BLOCK_LEAVES;
+pub use share::{Fee, PARTS_MAX, PPM, Rate, split};
+pub use state::{AccountKind, HoldInput, HoldState, Phase, Side};
+pub use transaction::{
+    AMOUNT_MAX, Action, LEGS_MAX, Leg, MEMO_BYTES_MAX, METADATA_BYTES_MAX, REFERENCE_BYTES_MAX,
+    Shortfall, Transaction,
+};
