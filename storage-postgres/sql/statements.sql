@@ -138,6 +138,92 @@ INSERT INTO quality_sample (leg_id, at, window_ms, rtt_ms, jitter_ms, loss_in_pp
 UPDATE quality_sample AS t SET window_ms = v.window_ms, rtt_ms = v.rtt_ms, jitter_ms = v.jitter_ms, loss_in_ppm = v.loss_in_ppm, loss_out_ppm = v.loss_out_ppm, bitrate_in = v.bitrate_in, bitrate_out = v.bitrate_out, quality = v.quality, mos_centi = v.mos_centi FROM unnest($1::uuid[], $2::timestamptz[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::text[], $11::bigint[]) AS v(leg_id, at, window_ms, rtt_ms, jitter_ms, loss_in_ppm, loss_out_ppm, bitrate_in, bitrate_out, quality, mos_centi) WHERE t.leg_id = v.leg_id AND t.at = v.at;
 DELETE FROM quality_sample AS t USING unnest($1::uuid[], $2::timestamptz[]) AS v(leg_id, at) WHERE t.leg_id = v.leg_id AND t.at = v.at;
 
+-- Rows of ledger_asset.
+SELECT t.code, t.scale, t.transferable, t.sealed, t.supply_cap, t.changes, t.closed_until, t.size, t.at, t.issued, t.burned, t.frontier FROM unnest($1::text[]) AS v(code) JOIN ledger_asset AS t ON t.code = v.code ORDER BY t.code FOR NO KEY UPDATE OF t;
+SELECT t.code, t.scale, t.transferable, t.sealed, t.supply_cap, t.changes, t.closed_until, t.size, t.at, t.issued, t.burned, t.frontier FROM unnest($1::text[]) AS v(code) JOIN ledger_asset AS t ON t.code = v.code ORDER BY t.code FOR SHARE OF t;
+SELECT t.code, t.scale, t.transferable, t.sealed, t.supply_cap, t.changes, t.closed_until, t.size, t.at, t.issued, t.burned, t.frontier FROM unnest($1::text[]) AS v(code) JOIN ledger_asset AS t ON t.code = v.code;
+INSERT INTO ledger_asset (code, scale, transferable, sealed, supply_cap, changes, closed_until, size, at, issued, burned, frontier) SELECT * FROM unnest($1::text[], $2::bigint[], $3::boolean[], $4::boolean[], $5::bigint[], $6::bigint[], $7::timestamptz[], $8::bigint[], $9::timestamptz[], $10::bigint[], $11::bigint[], $12::bytea[]);
+UPDATE ledger_asset AS t SET scale = v.scale, transferable = v.transferable, sealed = v.sealed, supply_cap = v.supply_cap, changes = v.changes, closed_until = v.closed_until, size = v.size, at = v.at, issued = v.issued, burned = v.burned, frontier = v.frontier FROM unnest($1::text[], $2::bigint[], $3::boolean[], $4::boolean[], $5::bigint[], $6::bigint[], $7::timestamptz[], $8::bigint[], $9::timestamptz[], $10::bigint[], $11::bigint[], $12::bytea[]) AS v(code, scale, transferable, sealed, supply_cap, changes, closed_until, size, at, issued, burned, frontier) WHERE t.code = v.code;
+DELETE FROM ledger_asset AS t USING unnest($1::text[]) AS v(code) WHERE t.code = v.code;
+
+-- Rows of ledger_asset_change.
+SELECT t.asset, t.n, t.seq, t.at, t.scale, t.transferable, t.sealed, t.supply_cap, t.closed_until, t.user_id FROM unnest($1::text[], $2::bigint[]) AS v(asset, n) JOIN ledger_asset_change AS t ON t.asset = v.asset AND t.n = v.n ORDER BY t.asset, t.n FOR NO KEY UPDATE OF t;
+SELECT t.asset, t.n, t.seq, t.at, t.scale, t.transferable, t.sealed, t.supply_cap, t.closed_until, t.user_id FROM unnest($1::text[], $2::bigint[]) AS v(asset, n) JOIN ledger_asset_change AS t ON t.asset = v.asset AND t.n = v.n ORDER BY t.asset, t.n FOR SHARE OF t;
+SELECT t.asset, t.n, t.seq, t.at, t.scale, t.transferable, t.sealed, t.supply_cap, t.closed_until, t.user_id FROM unnest($1::text[], $2::bigint[]) AS v(asset, n) JOIN ledger_asset_change AS t ON t.asset = v.asset AND t.n = v.n;
+INSERT INTO ledger_asset_change (asset, n, seq, at, scale, transferable, sealed, supply_cap, closed_until, user_id) SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::bigint[], $6::boolean[], $7::boolean[], $8::bigint[], $9::timestamptz[], $10::uuid[]);
+
+-- Rows of ledger_account.
+SELECT t.id, t.asset, t.kind, t.owner, t.debits_posted, t.credits_posted, t.debits_pending, t.credits_pending, t.has_floor, t.credit_limit, t.ceiling, t.frozen_in, t.frozen_out, t.closed, t.velocity, t.version, t.changes FROM unnest($1::uuid[]) AS v(id) JOIN ledger_account AS t ON t.id = v.id ORDER BY t.id FOR NO KEY UPDATE OF t;
+SELECT t.id, t.asset, t.kind, t.owner, t.debits_posted, t.credits_posted, t.debits_pending, t.credits_pending, t.has_floor, t.credit_limit, t.ceiling, t.frozen_in, t.frozen_out, t.closed, t.velocity, t.version, t.changes FROM unnest($1::uuid[]) AS v(id) JOIN ledger_account AS t ON t.id = v.id ORDER BY t.id FOR SHARE OF t;
+SELECT t.id, t.asset, t.kind, t.owner, t.debits_posted, t.credits_posted, t.debits_pending, t.credits_pending, t.has_floor, t.credit_limit, t.ceiling, t.frozen_in, t.frozen_out, t.closed, t.velocity, t.version, t.changes FROM unnest($1::uuid[]) AS v(id) JOIN ledger_account AS t ON t.id = v.id;
+INSERT INTO ledger_account (id, asset, kind, owner, debits_posted, credits_posted, debits_pending, credits_pending, has_floor, credit_limit, ceiling, frozen_in, frozen_out, closed, velocity, version, changes) SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::boolean[], $10::bigint[], $11::bigint[], $12::boolean[], $13::boolean[], $14::boolean[], $15::jsonb[], $16::bigint[], $17::bigint[]);
+UPDATE ledger_account AS t SET asset = v.asset, kind = v.kind, owner = v.owner, debits_posted = v.debits_posted, credits_posted = v.credits_posted, debits_pending = v.debits_pending, credits_pending = v.credits_pending, has_floor = v.has_floor, credit_limit = v.credit_limit, ceiling = v.ceiling, frozen_in = v.frozen_in, frozen_out = v.frozen_out, closed = v.closed, velocity = v.velocity, version = v.version, changes = v.changes FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::boolean[], $10::bigint[], $11::bigint[], $12::boolean[], $13::boolean[], $14::boolean[], $15::jsonb[], $16::bigint[], $17::bigint[]) AS v(id, asset, kind, owner, debits_posted, credits_posted, debits_pending, credits_pending, has_floor, credit_limit, ceiling, frozen_in, frozen_out, closed, velocity, version, changes) WHERE t.id = v.id;
+DELETE FROM ledger_account AS t USING unnest($1::uuid[]) AS v(id) WHERE t.id = v.id;
+
+-- Rows of ledger_wallet.
+SELECT t.owner, t.kind, t.asset, t.account_id FROM unnest($1::uuid[], $2::text[], $3::text[]) AS v(owner, kind, asset) JOIN ledger_wallet AS t ON t.owner = v.owner AND t.kind = v.kind AND t.asset = v.asset ORDER BY t.owner, t.kind, t.asset FOR NO KEY UPDATE OF t;
+SELECT t.owner, t.kind, t.asset, t.account_id FROM unnest($1::uuid[], $2::text[], $3::text[]) AS v(owner, kind, asset) JOIN ledger_wallet AS t ON t.owner = v.owner AND t.kind = v.kind AND t.asset = v.asset ORDER BY t.owner, t.kind, t.asset FOR SHARE OF t;
+SELECT t.owner, t.kind, t.asset, t.account_id FROM unnest($1::uuid[], $2::text[], $3::text[]) AS v(owner, kind, asset) JOIN ledger_wallet AS t ON t.owner = v.owner AND t.kind = v.kind AND t.asset = v.asset;
+INSERT INTO ledger_wallet (owner, kind, asset, account_id) SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[]);
+UPDATE ledger_wallet AS t SET account_id = v.account_id FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[]) AS v(owner, kind, asset, account_id) WHERE t.owner = v.owner AND t.kind = v.kind AND t.asset = v.asset;
+DELETE FROM ledger_wallet AS t USING unnest($1::uuid[], $2::text[], $3::text[]) AS v(owner, kind, asset) WHERE t.owner = v.owner AND t.kind = v.kind AND t.asset = v.asset;
+
+-- Rows of ledger_account_change.
+SELECT t.account_id, t.n, t.asset, t.seq, t.at, t.kind, t.owner, t.has_floor, t.credit_limit, t.ceiling, t.frozen_in, t.frozen_out, t.closed, t.velocity, t.user_id FROM unnest($1::uuid[], $2::bigint[]) AS v(account_id, n) JOIN ledger_account_change AS t ON t.account_id = v.account_id AND t.n = v.n ORDER BY t.account_id, t.n FOR NO KEY UPDATE OF t;
+SELECT t.account_id, t.n, t.asset, t.seq, t.at, t.kind, t.owner, t.has_floor, t.credit_limit, t.ceiling, t.frozen_in, t.frozen_out, t.closed, t.velocity, t.user_id FROM unnest($1::uuid[], $2::bigint[]) AS v(account_id, n) JOIN ledger_account_change AS t ON t.account_id = v.account_id AND t.n = v.n ORDER BY t.account_id, t.n FOR SHARE OF t;
+SELECT t.account_id, t.n, t.asset, t.seq, t.at, t.kind, t.owner, t.has_floor, t.credit_limit, t.ceiling, t.frozen_in, t.frozen_out, t.closed, t.velocity, t.user_id FROM unnest($1::uuid[], $2::bigint[]) AS v(account_id, n) JOIN ledger_account_change AS t ON t.account_id = v.account_id AND t.n = v.n;
+INSERT INTO ledger_account_change (account_id, n, asset, seq, at, kind, owner, has_floor, credit_limit, ceiling, frozen_in, frozen_out, closed, velocity, user_id) SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::timestamptz[], $6::text[], $7::uuid[], $8::boolean[], $9::bigint[], $10::bigint[], $11::boolean[], $12::boolean[], $13::boolean[], $14::text[], $15::uuid[]);
+
+-- Rows of ledger_transfer.
+SELECT t.transaction_id, t.leg, t.legs, t.asset, t.seq, t.at, t.effective_at, t.kind, t.phase, t.debit_account, t.credit_account, t.amount, t.about, t.about_leg, t.expires_at, t.user_id, t.reference, t.metadata, t.memo, t.fingerprint FROM unnest($1::uuid[], $2::bigint[]) AS v(transaction_id, leg) JOIN ledger_transfer AS t ON t.transaction_id = v.transaction_id AND t.leg = v.leg ORDER BY t.transaction_id, t.leg FOR NO KEY UPDATE OF t;
+SELECT t.transaction_id, t.leg, t.legs, t.asset, t.seq, t.at, t.effective_at, t.kind, t.phase, t.debit_account, t.credit_account, t.amount, t.about, t.about_leg, t.expires_at, t.user_id, t.reference, t.metadata, t.memo, t.fingerprint FROM unnest($1::uuid[], $2::bigint[]) AS v(transaction_id, leg) JOIN ledger_transfer AS t ON t.transaction_id = v.transaction_id AND t.leg = v.leg ORDER BY t.transaction_id, t.leg FOR SHARE OF t;
+SELECT t.transaction_id, t.leg, t.legs, t.asset, t.seq, t.at, t.effective_at, t.kind, t.phase, t.debit_account, t.credit_account, t.amount, t.about, t.about_leg, t.expires_at, t.user_id, t.reference, t.metadata, t.memo, t.fingerprint FROM unnest($1::uuid[], $2::bigint[]) AS v(transaction_id, leg) JOIN ledger_transfer AS t ON t.transaction_id = v.transaction_id AND t.leg = v.leg;
+INSERT INTO ledger_transfer (transaction_id, leg, legs, asset, seq, at, effective_at, kind, phase, debit_account, credit_account, amount, about, about_leg, expires_at, user_id, reference, metadata, memo, fingerprint) SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::timestamptz[], $7::timestamptz[], $8::text[], $9::text[], $10::uuid[], $11::uuid[], $12::bigint[], $13::uuid[], $14::bigint[], $15::timestamptz[], $16::uuid[], $17::text[], $18::text[], $19::bytea[], $20::bytea[]);
+
+-- Rows of ledger_memo.
+SELECT t.transaction_id, t.salt, t.text FROM unnest($1::uuid[]) AS v(transaction_id) JOIN ledger_memo AS t ON t.transaction_id = v.transaction_id ORDER BY t.transaction_id FOR NO KEY UPDATE OF t;
+SELECT t.transaction_id, t.salt, t.text FROM unnest($1::uuid[]) AS v(transaction_id) JOIN ledger_memo AS t ON t.transaction_id = v.transaction_id ORDER BY t.transaction_id FOR SHARE OF t;
+SELECT t.transaction_id, t.salt, t.text FROM unnest($1::uuid[]) AS v(transaction_id) JOIN ledger_memo AS t ON t.transaction_id = v.transaction_id;
+INSERT INTO ledger_memo (transaction_id, salt, text) SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::text[]);
+UPDATE ledger_memo AS t SET salt = v.salt, text = v.text FROM unnest($1::uuid[], $2::bytea[], $3::text[]) AS v(transaction_id, salt, text) WHERE t.transaction_id = v.transaction_id;
+DELETE FROM ledger_memo AS t USING unnest($1::uuid[]) AS v(transaction_id) WHERE t.transaction_id = v.transaction_id;
+
+-- Rows of ledger_entry.
+SELECT t.account_id, t.version, t.transaction_id, t.leg, t.side, t.phase, t.kind, t.amount, t.at, t.debits_posted, t.credits_posted, t.debits_pending, t.credits_pending FROM unnest($1::uuid[], $2::bigint[]) AS v(account_id, version) JOIN ledger_entry AS t ON t.account_id = v.account_id AND t.version = v.version ORDER BY t.account_id, t.version FOR NO KEY UPDATE OF t;
+SELECT t.account_id, t.version, t.transaction_id, t.leg, t.side, t.phase, t.kind, t.amount, t.at, t.debits_posted, t.credits_posted, t.debits_pending, t.credits_pending FROM unnest($1::uuid[], $2::bigint[]) AS v(account_id, version) JOIN ledger_entry AS t ON t.account_id = v.account_id AND t.version = v.version ORDER BY t.account_id, t.version FOR SHARE OF t;
+SELECT t.account_id, t.version, t.transaction_id, t.leg, t.side, t.phase, t.kind, t.amount, t.at, t.debits_posted, t.credits_posted, t.debits_pending, t.credits_pending FROM unnest($1::uuid[], $2::bigint[]) AS v(account_id, version) JOIN ledger_entry AS t ON t.account_id = v.account_id AND t.version = v.version;
+INSERT INTO ledger_entry (account_id, version, transaction_id, leg, side, phase, kind, amount, at, debits_posted, credits_posted, debits_pending, credits_pending) SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::timestamptz[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[]);
+
+-- Rows of ledger_hold.
+SELECT t.transaction_id, t.leg, t.asset, t.debit_account, t.credit_account, t.amount, t.captured, t.released, t.state, t.expires_at FROM unnest($1::uuid[], $2::bigint[]) AS v(transaction_id, leg) JOIN ledger_hold AS t ON t.transaction_id = v.transaction_id AND t.leg = v.leg ORDER BY t.transaction_id, t.leg FOR NO KEY UPDATE OF t;
+SELECT t.transaction_id, t.leg, t.asset, t.debit_account, t.credit_account, t.amount, t.captured, t.released, t.state, t.expires_at FROM unnest($1::uuid[], $2::bigint[]) AS v(transaction_id, leg) JOIN ledger_hold AS t ON t.transaction_id = v.transaction_id AND t.leg = v.leg ORDER BY t.transaction_id, t.leg FOR SHARE OF t;
+SELECT t.transaction_id, t.leg, t.asset, t.debit_account, t.credit_account, t.amount, t.captured, t.released, t.state, t.expires_at FROM unnest($1::uuid[], $2::bigint[]) AS v(transaction_id, leg) JOIN ledger_hold AS t ON t.transaction_id = v.transaction_id AND t.leg = v.leg;
+INSERT INTO ledger_hold (transaction_id, leg, asset, debit_account, credit_account, amount, captured, released, state, expires_at) SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::uuid[], $5::uuid[], $6::bigint[], $7::bigint[], $8::bigint[], $9::text[], $10::timestamptz[]);
+UPDATE ledger_hold AS t SET asset = v.asset, debit_account = v.debit_account, credit_account = v.credit_account, amount = v.amount, captured = v.captured, released = v.released, state = v.state, expires_at = v.expires_at FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::uuid[], $5::uuid[], $6::bigint[], $7::bigint[], $8::bigint[], $9::text[], $10::timestamptz[]) AS v(transaction_id, leg, asset, debit_account, credit_account, amount, captured, released, state, expires_at) WHERE t.transaction_id = v.transaction_id AND t.leg = v.leg;
+DELETE FROM ledger_hold AS t USING unnest($1::uuid[], $2::bigint[]) AS v(transaction_id, leg) WHERE t.transaction_id = v.transaction_id AND t.leg = v.leg;
+
+-- Rows of ledger_returned.
+SELECT t.transaction_id, t.leg, t.amount, t.returned, t.reversed FROM unnest($1::uuid[], $2::bigint[]) AS v(transaction_id, leg) JOIN ledger_returned AS t ON t.transaction_id = v.transaction_id AND t.leg = v.leg ORDER BY t.transaction_id, t.leg FOR NO KEY UPDATE OF t;
+SELECT t.transaction_id, t.leg, t.amount, t.returned, t.reversed FROM unnest($1::uuid[], $2::bigint[]) AS v(transaction_id, leg) JOIN ledger_returned AS t ON t.transaction_id = v.transaction_id AND t.leg = v.leg ORDER BY t.transaction_id, t.leg FOR SHARE OF t;
+SELECT t.transaction_id, t.leg, t.amount, t.returned, t.reversed FROM unnest($1::uuid[], $2::bigint[]) AS v(transaction_id, leg) JOIN ledger_returned AS t ON t.transaction_id = v.transaction_id AND t.leg = v.leg;
+INSERT INTO ledger_returned (transaction_id, leg, amount, returned, reversed) SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::boolean[]);
+UPDATE ledger_returned AS t SET amount = v.amount, returned = v.returned, reversed = v.reversed FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::boolean[]) AS v(transaction_id, leg, amount, returned, reversed) WHERE t.transaction_id = v.transaction_id AND t.leg = v.leg;
+DELETE FROM ledger_returned AS t USING unnest($1::uuid[], $2::bigint[]) AS v(transaction_id, leg) WHERE t.transaction_id = v.transaction_id AND t.leg = v.leg;
+
+-- Rows of ledger_rejection.
+SELECT t.transaction_id, t.fingerprint, t.request, t.refusal, t.at, t.expires_at FROM unnest($1::uuid[]) AS v(transaction_id) JOIN ledger_rejection AS t ON t.transaction_id = v.transaction_id ORDER BY t.transaction_id FOR NO KEY UPDATE OF t;
+SELECT t.transaction_id, t.fingerprint, t.request, t.refusal, t.at, t.expires_at FROM unnest($1::uuid[]) AS v(transaction_id) JOIN ledger_rejection AS t ON t.transaction_id = v.transaction_id ORDER BY t.transaction_id FOR SHARE OF t;
+SELECT t.transaction_id, t.fingerprint, t.request, t.refusal, t.at, t.expires_at FROM unnest($1::uuid[]) AS v(transaction_id) JOIN ledger_rejection AS t ON t.transaction_id = v.transaction_id;
+INSERT INTO ledger_rejection (transaction_id, fingerprint, request, refusal, at, expires_at) SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::jsonb[], $4::jsonb[], $5::timestamptz[], $6::timestamptz[]);
+UPDATE ledger_rejection AS t SET fingerprint = v.fingerprint, request = v.request, refusal = v.refusal, at = v.at, expires_at = v.expires_at FROM unnest($1::uuid[], $2::bytea[], $3::jsonb[], $4::jsonb[], $5::timestamptz[], $6::timestamptz[]) AS v(transaction_id, fingerprint, request, refusal, at, expires_at) WHERE t.transaction_id = v.transaction_id;
+DELETE FROM ledger_rejection AS t USING unnest($1::uuid[]) AS v(transaction_id) WHERE t.transaction_id = v.transaction_id;
+
+-- Rows of ledger_block.
+SELECT t.asset, t.n, t.root, t.head, t.previous, t.at FROM unnest($1::text[], $2::bigint[]) AS v(asset, n) JOIN ledger_block AS t ON t.asset = v.asset AND t.n = v.n ORDER BY t.asset, t.n FOR NO KEY UPDATE OF t;
+SELECT t.asset, t.n, t.root, t.head, t.previous, t.at FROM unnest($1::text[], $2::bigint[]) AS v(asset, n) JOIN ledger_block AS t ON t.asset = v.asset AND t.n = v.n ORDER BY t.asset, t.n FOR SHARE OF t;
+SELECT t.asset, t.n, t.root, t.head, t.previous, t.at FROM unnest($1::text[], $2::bigint[]) AS v(asset, n) JOIN ledger_block AS t ON t.asset = v.asset AND t.n = v.n;
+INSERT INTO ledger_block (asset, n, root, head, previous, at) SELECT * FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::bytea[], $5::bytea[], $6::timestamptz[]);
+
 -- Rows of sweep.
 SELECT t.name, t.subject, t.bound, t.started_at FROM unnest($1::text[], $2::uuid[]) AS v(name, subject) JOIN sweep AS t ON t.name = v.name AND t.subject = v.subject ORDER BY t.name, t.subject FOR NO KEY UPDATE OF t;
 SELECT t.name, t.subject, t.bound, t.started_at FROM unnest($1::text[], $2::uuid[]) AS v(name, subject) JOIN sweep AS t ON t.name = v.name AND t.subject = v.subject ORDER BY t.name, t.subject FOR SHARE OF t;
@@ -250,3 +336,9 @@ SELECT leg_id, n, started_at, ended_at, recovered FROM leg_reconnect WHERE leg_i
 
 -- The read calls.samples, by primary key.
 SELECT leg_id, at, window_ms, rtt_ms, jitter_ms, loss_in_ppm, loss_out_ppm, bitrate_in, bitrate_out, quality, mos_centi FROM quality_sample WHERE leg_id = $1 ORDER BY leg_id, at LIMIT $2;
+
+-- The read ledger.holds_due, by ledger_hold_due.
+SELECT transaction_id, leg, asset, debit_account, credit_account, amount, captured, released, state, expires_at FROM ledger_hold WHERE expires_at <= $1 AND expires_at IS NOT NULL ORDER BY expires_at, transaction_id, leg LIMIT $2;
+
+-- The read ledger.rejections_due, by ledger_rejection_expiry.
+SELECT transaction_id, fingerprint, request, refusal, at, expires_at FROM ledger_rejection WHERE expires_at <= $1 ORDER BY expires_at, transaction_id LIMIT $2;

@@ -28,7 +28,7 @@ macro_rules! migrations {
 
 /// All of them. The first has number 1.
 const MIGRATIONS: &[Migration] =
-    migrations!["0001_engine", "0002_identity", "0003_rooms", "0004_calls"];
+    migrations!["0001_engine", "0002_identity", "0003_rooms", "0004_calls", "0005_ledger"];
 
 /// Whoever holds it migrates. "Prlr", and a number that no bucket has.
 const BEGIN: &str = "\

@@ -93,6 +93,68 @@ INSERT INTO quality_sample (leg_id, at, window_ms, rtt_ms, jitter_ms, loss_in_pp
 UPDATE quality_sample SET window_ms = ?3, rtt_ms = ?4, jitter_ms = ?5, loss_in_ppm = ?6, loss_out_ppm = ?7, bitrate_in = ?8, bitrate_out = ?9, quality = ?10, mos_centi = ?11 WHERE leg_id = ?1 AND at = ?2;
 DELETE FROM quality_sample WHERE leg_id = ?1 AND at = ?2;
 
+-- Rows of ledger_asset.
+SELECT code, scale, transferable, sealed, supply_cap, changes, closed_until, size, at, issued, burned, frontier FROM ledger_asset WHERE code = ?1;
+INSERT INTO ledger_asset (code, scale, transferable, sealed, supply_cap, changes, closed_until, size, at, issued, burned, frontier) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12);
+UPDATE ledger_asset SET scale = ?2, transferable = ?3, sealed = ?4, supply_cap = ?5, changes = ?6, closed_until = ?7, size = ?8, at = ?9, issued = ?10, burned = ?11, frontier = ?12 WHERE code = ?1;
+DELETE FROM ledger_asset WHERE code = ?1;
+
+-- Rows of ledger_asset_change.
+SELECT asset, n, seq, at, scale, transferable, sealed, supply_cap, closed_until, user_id FROM ledger_asset_change WHERE asset = ?1 AND n = ?2;
+INSERT INTO ledger_asset_change (asset, n, seq, at, scale, transferable, sealed, supply_cap, closed_until, user_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10);
+
+-- Rows of ledger_account.
+SELECT id, asset, kind, owner, debits_posted, credits_posted, debits_pending, credits_pending, has_floor, credit_limit, ceiling, frozen_in, frozen_out, closed, velocity, version, changes FROM ledger_account WHERE id = ?1;
+INSERT INTO ledger_account (id, asset, kind, owner, debits_posted, credits_posted, debits_pending, credits_pending, has_floor, credit_limit, ceiling, frozen_in, frozen_out, closed, velocity, version, changes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17);
+UPDATE ledger_account SET asset = ?2, kind = ?3, owner = ?4, debits_posted = ?5, credits_posted = ?6, debits_pending = ?7, credits_pending = ?8, has_floor = ?9, credit_limit = ?10, ceiling = ?11, frozen_in = ?12, frozen_out = ?13, closed = ?14, velocity = ?15, version = ?16, changes = ?17 WHERE id = ?1;
+DELETE FROM ledger_account WHERE id = ?1;
+
+-- Rows of ledger_wallet.
+SELECT owner, kind, asset, account_id FROM ledger_wallet WHERE owner = ?1 AND kind = ?2 AND asset = ?3;
+INSERT INTO ledger_wallet (owner, kind, asset, account_id) VALUES (?1, ?2, ?3, ?4);
+UPDATE ledger_wallet SET account_id = ?4 WHERE owner = ?1 AND kind = ?2 AND asset = ?3;
+DELETE FROM ledger_wallet WHERE owner = ?1 AND kind = ?2 AND asset = ?3;
+
+-- Rows of ledger_account_change.
+SELECT account_id, n, asset, seq, at, kind, owner, has_floor, credit_limit, ceiling, frozen_in, frozen_out, closed, velocity, user_id FROM ledger_account_change WHERE account_id = ?1 AND n = ?2;
+INSERT INTO ledger_account_change (account_id, n, asset, seq, at, kind, owner, has_floor, credit_limit, ceiling, frozen_in, frozen_out, closed, velocity, user_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15);
+
+-- Rows of ledger_transfer.
+SELECT transaction_id, leg, legs, asset, seq, at, effective_at, kind, phase, debit_account, credit_account, amount, about, about_leg, expires_at, user_id, reference, metadata, memo, fingerprint FROM ledger_transfer WHERE transaction_id = ?1 AND leg = ?2;
+INSERT INTO ledger_transfer (transaction_id, leg, legs, asset, seq, at, effective_at, kind, phase, debit_account, credit_account, amount, about, about_leg, expires_at, user_id, reference, metadata, memo, fingerprint) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20);
+
+-- Rows of ledger_memo.
+SELECT transaction_id, salt, text FROM ledger_memo WHERE transaction_id = ?1;
+INSERT INTO ledger_memo (transaction_id, salt, text) VALUES (?1, ?2, ?3);
+UPDATE ledger_memo SET salt = ?2, text = ?3 WHERE transaction_id = ?1;
+DELETE FROM ledger_memo WHERE transaction_id = ?1;
+
+-- Rows of ledger_entry.
+SELECT account_id, version, transaction_id, leg, side, phase, kind, amount, at, debits_posted, credits_posted, debits_pending, credits_pending FROM ledger_entry WHERE account_id = ?1 AND version = ?2;
+INSERT INTO ledger_entry (account_id, version, transaction_id, leg, side, phase, kind, amount, at, debits_posted, credits_posted, debits_pending, credits_pending) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13);
+
+-- Rows of ledger_hold.
+SELECT transaction_id, leg, asset, debit_account, credit_account, amount, captured, released, state, expires_at FROM ledger_hold WHERE transaction_id = ?1 AND leg = ?2;
+INSERT INTO ledger_hold (transaction_id, leg, asset, debit_account, credit_account, amount, captured, released, state, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10);
+UPDATE ledger_hold SET asset = ?3, debit_account = ?4, credit_account = ?5, amount = ?6, captured = ?7, released = ?8, state = ?9, expires_at = ?10 WHERE transaction_id = ?1 AND leg = ?2;
+DELETE FROM ledger_hold WHERE transaction_id = ?1 AND leg = ?2;
+
+-- Rows of ledger_returned.
+SELECT transaction_id, leg, amount, returned, reversed FROM ledger_returned WHERE transaction_id = ?1 AND leg = ?2;
+INSERT INTO ledger_returned (transaction_id, leg, amount, returned, reversed) VALUES (?1, ?2, ?3, ?4, ?5);
+UPDATE ledger_returned SET amount = ?3, returned = ?4, reversed = ?5 WHERE transaction_id = ?1 AND leg = ?2;
+DELETE FROM ledger_returned WHERE transaction_id = ?1 AND leg = ?2;
+
+-- Rows of ledger_rejection.
+SELECT transaction_id, fingerprint, request, refusal, at, expires_at FROM ledger_rejection WHERE transaction_id = ?1;
+INSERT INTO ledger_rejection (transaction_id, fingerprint, request, refusal, at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6);
+UPDATE ledger_rejection SET fingerprint = ?2, request = ?3, refusal = ?4, at = ?5, expires_at = ?6 WHERE transaction_id = ?1;
+DELETE FROM ledger_rejection WHERE transaction_id = ?1;
+
+-- Rows of ledger_block.
+SELECT asset, n, root, head, previous, at FROM ledger_block WHERE asset = ?1 AND n = ?2;
+INSERT INTO ledger_block (asset, n, root, head, previous, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6);
+
 -- Rows of sweep.
 SELECT name, subject, bound, started_at FROM sweep WHERE name = ?1 AND subject = ?2;
 INSERT INTO sweep (name, subject, bound, started_at) VALUES (?1, ?2, ?3, ?4);
@@ -197,3 +259,9 @@ SELECT leg_id, n, started_at, ended_at, recovered FROM leg_reconnect WHERE leg_i
 
 -- The read calls.samples, by primary key.
 SELECT leg_id, at, window_ms, rtt_ms, jitter_ms, loss_in_ppm, loss_out_ppm, bitrate_in, bitrate_out, quality, mos_centi FROM quality_sample WHERE leg_id = ?1 ORDER BY leg_id, at LIMIT ?2;
+
+-- The read ledger.holds_due, by ledger_hold_due.
+SELECT transaction_id, leg, asset, debit_account, credit_account, amount, captured, released, state, expires_at FROM ledger_hold WHERE expires_at <= ?1 AND expires_at IS NOT NULL ORDER BY expires_at, transaction_id, leg LIMIT ?2;
+
+-- The read ledger.rejections_due, by ledger_rejection_expiry.
+SELECT transaction_id, fingerprint, request, refusal, at, expires_at FROM ledger_rejection WHERE expires_at <= ?1 ORDER BY expires_at, transaction_id LIMIT ?2;

@@ -27,7 +27,7 @@ macro_rules! migrations {
 
 /// All of them. The first has number 1.
 const MIGRATIONS: &[Migration] =
-    migrations!["0001_engine", "0002_identity", "0003_rooms", "0004_calls"];
+    migrations!["0001_engine", "0002_identity", "0003_rooms", "0004_calls", "0005_ledger"];
 
 /// "Prlr": tells a database of Parlor from one of another application.
 const APPLICATION: i32 = 0x5072_6c72;
