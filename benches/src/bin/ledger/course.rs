@@ -3,8 +3,8 @@
 use std::future::Future;
 use std::time::Duration;
 
-use parlor_benches::clients::{self, Timed};
 use parlor_benches::Result;
+use parlor_benches::clients::{self, Timed};
 
 use crate::report::{Cost, Lone};
 use crate::scene::Workload;
