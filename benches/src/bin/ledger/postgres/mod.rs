@@ -126,6 +126,7 @@ async fn run(
         unsealed: Cost::median(&without),
         naive: Cost::median(&each),
         naive_few,
+        by_hand: None,
         doubleentry: None,
     };
     Ok(Run { figures, transfers: made, transactions })

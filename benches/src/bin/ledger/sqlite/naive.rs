@@ -1,4 +1,4 @@
-//! One transaction of the database a transfer, as it is usually done: a connection for which
+//! One transaction of the database a transfer, by a program made for nothing else: a connection for which
 //! clients wait in turn, statements that are prepared once, and the very tables of the ledger with
 //! their constraints and triggers.
 //!
