@@ -165,8 +165,6 @@ SELECT t.owner, t.kind, t.asset, t.account_id FROM unnest($1::uuid[], $2::text[]
 SELECT t.owner, t.kind, t.asset, t.account_id FROM unnest($1::uuid[], $2::text[], $3::text[]) AS v(owner, kind, asset) JOIN ledger_wallet AS t ON t.owner = v.owner AND t.kind = v.kind AND t.asset = v.asset ORDER BY t.owner, t.kind, t.asset FOR SHARE OF t;
 SELECT t.owner, t.kind, t.asset, t.account_id FROM unnest($1::uuid[], $2::text[], $3::text[]) AS v(owner, kind, asset) JOIN ledger_wallet AS t ON t.owner = v.owner AND t.kind = v.kind AND t.asset = v.asset;
 INSERT INTO ledger_wallet (owner, kind, asset, account_id) SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[]);
-UPDATE ledger_wallet AS t SET account_id = v.account_id FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[]) AS v(owner, kind, asset, account_id) WHERE t.owner = v.owner AND t.kind = v.kind AND t.asset = v.asset;
-DELETE FROM ledger_wallet AS t USING unnest($1::uuid[], $2::text[], $3::text[]) AS v(owner, kind, asset) WHERE t.owner = v.owner AND t.kind = v.kind AND t.asset = v.asset;
 
 -- Rows of ledger_account_change.
 SELECT t.account_id, t.n, t.asset, t.seq, t.at, t.kind, t.owner, t.has_floor, t.credit_limit, t.ceiling, t.frozen_in, t.frozen_out, t.closed, t.velocity, t.user_id FROM unnest($1::uuid[], $2::bigint[]) AS v(account_id, n) JOIN ledger_account_change AS t ON t.account_id = v.account_id AND t.n = v.n ORDER BY t.account_id, t.n FOR NO KEY UPDATE OF t;

@@ -112,8 +112,6 @@ DELETE FROM ledger_account WHERE id = ?1;
 -- Rows of ledger_wallet.
 SELECT owner, kind, asset, account_id FROM ledger_wallet WHERE owner = ?1 AND kind = ?2 AND asset = ?3;
 INSERT INTO ledger_wallet (owner, kind, asset, account_id) VALUES (?1, ?2, ?3, ?4);
-UPDATE ledger_wallet SET account_id = ?4 WHERE owner = ?1 AND kind = ?2 AND asset = ?3;
-DELETE FROM ledger_wallet WHERE owner = ?1 AND kind = ?2 AND asset = ?3;
 
 -- Rows of ledger_account_change.
 SELECT account_id, n, asset, seq, at, kind, owner, has_floor, credit_limit, ceiling, frozen_in, frozen_out, closed, velocity, user_id FROM ledger_account_change WHERE account_id = ?1 AND n = ?2;
