@@ -3,8 +3,8 @@ use std::time::Duration;
 use super::{World, block_on};
 use crate::Uuid;
 use crate::economy::ledger::{
-    AccountId, AccountKind, AssetCode, Kind, Leg, Limits, OpenAccount, OpenAsset, OwnerId, Post,
-    Refund, SetLimits, Shortfall, Transaction, TransactionId, TransferId,
+    AccountId, AccountKind, AssetCode, ClosePeriod, Kind, Leg, Limits, OpenAccount, OpenAsset,
+    OwnerId, Post, Refund, SetLimits, Shortfall, Transaction, TransactionId, TransferId,
 };
 use crate::engine::{Command, Error};
 use crate::events::Actor;
@@ -15,7 +15,7 @@ use crate::storage::Store;
 /// | account | kind | balance | limits |
 /// |---|---|---|---|
 /// | [`MINT`](Self::MINT) | issuance | -2,024 | none |
-/// | [`ADA`](Self::ADA) | wallet | 790, of which 150 are reserved for Ben | a floor |
+/// | [`ADA`](Self::ADA) | wallet | 790, of which 140 are reserved for Ben | a floor |
 /// | [`BEN`](Self::BEN) | wallet | 190 | 50 may be owed, a ceiling of 1,000 |
 /// | [`FEES`](Self::FEES) | fees | 1,044 | none |
 /// | [`EVE`](Self::EVE) | wallet | 0: nothing has ever moved | a floor |
@@ -45,7 +45,7 @@ impl Books {
     pub const TIP: TransactionId = TransactionId(Uuid::from_u128(12));
     /// 200 of Ada's reserved for Ben, for a day.
     pub const HOLD: TransactionId = TransactionId(Uuid::from_u128(13));
-    /// 50 of these moved.
+    /// 50 of these moved, and 10 given up.
     pub const CAPTURE: TransactionId = TransactionId(Uuid::from_u128(14));
     /// 60 of the tip given back by Ben.
     pub const REFUND: TransactionId = TransactionId(Uuid::from_u128(15));
@@ -72,6 +72,7 @@ impl Books {
         }
         let limits = Limits { credit_limit: 50, ceiling: Some(1_000), ..Limits::wallet() };
         done(world, SetLimits { account: Self::BEN, limits });
+        done(world, ClosePeriod { asset: Self::COIN, until: World::<S>::BEGIN });
         Self::post_all(world);
     }
 
@@ -88,7 +89,9 @@ impl Books {
         let hold = Leg::hold(Self::COIN, Self::ADA, Self::BEN, 200, Some(day));
         done(world, post(Self::HOLD, "ticket", hold.clone()));
         let held = TransferId { transaction: Self::HOLD, leg: 0 };
-        done(world, post(Self::CAPTURE, "ticket", hold.capture(held, 50)));
+        let mut capture = post(Self::CAPTURE, "ticket", hold.capture(held, 50));
+        capture.0 = capture.0.leg(Leg { amount: 10, ..hold.void(held) });
+        done(world, capture);
 
         let refund = Refund::all(Self::REFUND, Self::TIP, Kind::of("refund"));
         let (amount, shortfall) = (Some(60), Shortfall::Reject);
