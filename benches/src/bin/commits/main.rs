@@ -3,20 +3,16 @@
 //! Distinct guests join rooms, each by a command of its own, from many clients at once. What is
 //! compared with what is said in [`sqlite`], [`postgres`] and [`postgres::nodes`].
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it prints what it measured")]
+#![expect(clippy::print_stdout, reason = "it prints what it measured")]
 
-mod clients;
-mod device;
 mod postgres;
 mod scene;
 mod sqlite;
 
-use std::error::Error;
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
-
-type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+use parlor_benches::Result;
 
 /// Measures how many commands a second become durable.
 #[derive(Debug, Parser)]

@@ -1,29 +1,13 @@
 //! Who is there, and where they can go.
 
-use std::sync::Arc;
-use std::time::SystemTime;
-
+use parlor_benches::clients;
 use parlor_core::Uuid;
-use parlor_core::engine::{Parlor, Settings};
+use parlor_core::engine::Parlor;
 use parlor_core::events::Actor;
 use parlor_core::identity::{AuthSessionId, UserId};
-use parlor_core::record::Timestamp;
 use parlor_core::rooms::{Create, Join, RoomId, StageMode};
-use parlor_core::storage::Store;
 
 use crate::Result;
-use crate::clients;
-
-/// The engine on a store.
-pub(crate) fn parlor(store: Arc<impl Store>) -> Parlor {
-    let now = || Timestamp::from(SystemTime::now());
-    let entropy = || {
-        let mut seed = [0; 32];
-        getrandom::fill(&mut seed).expect("the system gives entropy");
-        seed
-    };
-    Parlor::with_settings(store, now, entropy, Settings::default())
-}
 
 /// Somebody who is signed in.
 pub(crate) fn actor(user: UserId) -> Actor {

@@ -186,7 +186,7 @@ impl Command for OpenAccount {
         if let Some((owner, kind, asset)) = wallet {
             draft.put(Wallet { owner, kind, asset, account_id: account })?;
         }
-        let mut row = Account::empty(account, self.asset, self.kind, self.owner);
+        let mut row = Account::opened(account, self.asset, self.kind, self.owner);
         row.limit(&self.limits);
         change_account(draft, ctx, row)?;
         Ok(Opened { account, new: true })
@@ -399,7 +399,13 @@ pub const FORGET: Deadline = Deadline {
 };
 
 impl Account {
-    fn empty(id: AccountId, asset: AssetCode, kind: AccountKind, owner: Option<OwnerId>) -> Self {
+    /// An account as it is before anything was said of it.
+    pub(super) fn opened(
+        id: AccountId,
+        asset: AssetCode,
+        kind: AccountKind,
+        owner: Option<OwnerId>,
+    ) -> Self {
         Self {
             id,
             asset,

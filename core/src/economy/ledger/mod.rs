@@ -13,17 +13,22 @@
 //!
 //! Transfers are never changed. A hold reserves an amount, and is captured, in parts if need be,
 //! voided, or expires; a refund gives back at most what was moved; a reversal undoes a transfer once.
-//! Everything else is kept for speed and can be reckoned again from them: `Parlor::audit` does.
+//! Everything else is kept for speed and can be reckoned again from them: [`Parlor::audit`](crate::engine::Parlor::audit) does.
 
 mod account;
+mod audit;
 mod canonical;
 mod change;
 mod code;
 mod commands;
 mod events;
 mod expire;
+mod finding;
+mod log;
 mod post;
+mod proof;
 pub(crate) mod queries;
+mod reads;
 mod refund;
 mod refusal;
 mod rows;
@@ -31,9 +36,11 @@ mod seal;
 mod share;
 mod state;
 mod transaction;
+mod verify;
 mod working;
 
 pub use account::{Limits, VELOCITY_RULES_MAX, VelocityRule};
+pub use audit::{Audit, Head, Progress, Stage};
 pub use code::{AssetCode, BadCode, CODE_BYTES_MAX, Kind};
 pub use commands::{
     Close, ClosePeriod, EraseMemo, FORGET, ForgetRejection, Freeze, OpenAccount, OpenAsset, Opened,
@@ -41,7 +48,11 @@ pub use commands::{
 };
 pub use events::Event;
 pub use expire::{EXPIRY, ExpireHold};
+pub use finding::{FINDINGS_MAX, Finding, Findings, Place};
+pub use log::LogEntry;
 pub use post::{Outcome, Receipt, Request, post};
+pub use proof::Proof;
+pub use reads::Reads;
 pub use refund::{Refund, refund};
 pub use refusal::{Field, Refusal};
 pub use rows::{
@@ -55,3 +66,4 @@ pub use transaction::{
     AMOUNT_MAX, Action, LEGS_MAX, Leg, MEMO_BYTES_MAX, METADATA_BYTES_MAX, REFERENCE_BYTES_MAX,
     Shortfall, Transaction,
 };
+pub use verify::Verified;

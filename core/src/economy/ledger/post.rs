@@ -120,7 +120,7 @@ pub(super) fn post_expiry(
         posting.accounts.get(draft, account)?;
     }
     let mut expired = hold;
-    expired.take(HoldInput::Expire, 0, amount)?;
+    expired.expire()?;
     let [debit, credit] = accounts;
     let (phase, about, expires_at) = (Phase::Expiry, Some(about), None);
     posting.go(draft, at, Movement { phase, debit, credit, amount, about, expires_at })?;
@@ -420,15 +420,12 @@ impl<'c> Posting<'c> {
         }
         let amount = leg.amount.min(remaining);
         let left = remaining - amount;
-        let (input, captured, given_up) = match what {
-            HoldUse::Capture { last } if last || left == 0 => {
-                (HoldInput::CaptureLast, amount, left)
-            }
-            HoldUse::Capture { .. } => (HoldInput::CapturePart, amount, 0),
-            HoldUse::Void if left == 0 => (HoldInput::VoidRest, 0, amount),
-            HoldUse::Void => (HoldInput::VoidPart, 0, amount),
+        let (captured, given_up) = match what {
+            HoldUse::Capture { last: true } => (amount, left),
+            HoldUse::Capture { last: false } => (amount, 0),
+            HoldUse::Void => (0, amount),
         };
-        hold.take(input, captured, given_up)?;
+        hold.take(captured, given_up)?;
         Ok(given_up)
     }
 
@@ -700,13 +697,24 @@ impl Hold {
         self.amount - self.captured - self.released
     }
 
-    /// Takes a part out of it.
-    pub(super) fn take(
-        &mut self,
-        input: HoldInput,
-        captured: i64,
-        released: i64,
-    ) -> Result<(), Refusal> {
+    /// Takes parts out of it.
+    pub(super) fn take(&mut self, captured: i64, released: i64) -> Result<(), Refusal> {
+        let is_over = captured + released == self.remaining();
+        let input = match (is_over, self.captured + captured > 0) {
+            (true, true) => HoldInput::CaptureLast,
+            (true, false) => HoldInput::VoidAll,
+            (false, _) if captured > 0 => HoldInput::CapturePart,
+            (false, _) => HoldInput::VoidPart,
+        };
+        self.step(input, captured, released)
+    }
+
+    /// Gives up what is left of it, since its time is over.
+    pub(super) fn expire(&mut self) -> Result<(), Refusal> {
+        self.step(HoldInput::Expire, 0, self.remaining())
+    }
+
+    fn step(&mut self, input: HoldInput, captured: i64, released: i64) -> Result<(), Refusal> {
         self.state = self.state.next(input)?;
         self.captured += captured;
         self.released += released;

@@ -110,7 +110,7 @@ impl Refund {
         Ok(())
     }
 
-    fn fingerprint(&self) -> Digest {
+    pub(super) fn fingerprint(&self) -> Digest {
         let mut to = Canonical::new(b"refund_1");
         to.id(self.id.0).id(self.of.0).fixed(self.kind.bytes());
         to.option(self.amount, Canonical::int).bool(self.keep_fees);

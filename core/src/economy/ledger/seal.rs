@@ -107,7 +107,7 @@ impl Frontier {
     }
 
     /// As it was before the first leaf of the block that is being filled.
-    fn before_block(&self) -> Self {
+    pub(super) fn before_block(&self) -> Self {
         let blocks = self.size >> BLOCK_LEVEL;
         let roots = self.roots[..HASH * blocks.count_ones() as usize].to_vec();
         Self { size: blocks << BLOCK_LEVEL, roots }
@@ -119,11 +119,6 @@ impl Frontier {
         let Some(last) = roots.next() else { return Digest(Sha256::digest([]).into()) };
         let last = Digest(last.try_into().expect("chunks are as long as a hash"));
         roots.fold(last, |right, left| node(left, &right.0))
-    }
-
-    /// Whether it has as many roots as its size has.
-    pub(super) fn is_whole(&self) -> bool {
-        self.roots.len() == HASH * self.size.count_ones() as usize
     }
 }
 

@@ -93,11 +93,11 @@ crate::words! {
     pub HoldState {
         /// Something of it is reserved still.
         Open = "open",
-        /// All was moved, or the last part of it.
+        /// All of it was moved, or a part, and the rest given up.
         Captured = "captured",
-        /// It was given up.
+        /// All of it was given up.
         Voided = "voided",
-        /// Its time was over.
+        /// Its time was over, and what was left of it given up.
         Expired = "expired",
     }
 }
@@ -107,12 +107,12 @@ crate::words! {
     pub HoldInput {
         /// A part is moved, and more is left.
         CapturePart = "capture_part",
-        /// All that was left is moved, or the last part.
+        /// Nothing is left, and something was moved.
         CaptureLast = "capture_last",
         /// A part is given up, and more is left.
         VoidPart = "void_part",
-        /// All that was left is given up.
-        VoidRest = "void_rest",
+        /// Nothing is left, and nothing was moved.
+        VoidAll = "void_all",
         /// Its time is over.
         Expire = "expire",
     }
@@ -124,19 +124,19 @@ impl HoldState {
     /// # Errors
     /// What has become of the hold already.
     pub fn next(self, input: HoldInput) -> Result<Self, Refusal> {
-        use HoldInput::{CaptureLast, CapturePart, Expire, VoidPart, VoidRest};
+        use HoldInput::{CaptureLast, CapturePart, Expire, VoidAll, VoidPart};
         match (self, input) {
             (Self::Open, CapturePart | VoidPart) => Ok(Self::Open),
             (Self::Open, CaptureLast) => Ok(Self::Captured),
-            (Self::Open, VoidRest) => Ok(Self::Voided),
+            (Self::Open, VoidAll) => Ok(Self::Voided),
             (Self::Open, Expire) => Ok(Self::Expired),
-            (Self::Captured, CapturePart | CaptureLast | VoidPart | VoidRest | Expire) => {
+            (Self::Captured, CapturePart | CaptureLast | VoidPart | VoidAll | Expire) => {
                 Err(Refusal::HoldAlreadyCaptured)
             }
-            (Self::Voided, CapturePart | CaptureLast | VoidPart | VoidRest | Expire) => {
+            (Self::Voided, CapturePart | CaptureLast | VoidPart | VoidAll | Expire) => {
                 Err(Refusal::HoldVoided)
             }
-            (Self::Expired, CapturePart | CaptureLast | VoidPart | VoidRest | Expire) => {
+            (Self::Expired, CapturePart | CaptureLast | VoidPart | VoidAll | Expire) => {
                 Err(Refusal::HoldExpired)
             }
         }

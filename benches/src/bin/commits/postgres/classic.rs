@@ -16,14 +16,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use parlor_benches::postgres::id::Id;
 use parlor_core::Uuid;
 use parlor_core::identity::UserId;
 use parlor_core::rooms::RoomId;
-use sqlx::encode::{Encode, IsNull};
-use sqlx::error::BoxDynError;
-use sqlx::postgres::types::Oid;
-use sqlx::postgres::{PgArgumentBuffer, PgConnection, PgRow, PgTypeInfo};
-use sqlx::{Connection as _, Postgres, Row as _, Type};
+use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::{Connection as _, Row as _};
 use tokio::sync::Semaphore;
 
 use crate::Result;
@@ -119,35 +117,4 @@ async fn one(db: &mut PgConnection, sql: &'static str, ids: &[Id]) -> Result<Opt
         query = query.bind(*id);
     }
     Ok(query.fetch_optional(db).await?)
-}
-
-/// A UUID, in the engine's binary form.
-#[derive(Clone, Copy)]
-struct Id(Uuid);
-
-impl Id {
-    /// Random but for its beginning, which grows with time as that of the store's ids does.
-    fn draw() -> Result<Self> {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
-        let mut bytes = [0; 16];
-        getrandom::fill(&mut bytes).expect("the system gives entropy");
-        bytes[..8].copy_from_slice(&(since.as_micros() as u64).to_be_bytes());
-        Ok(Self(Uuid::from_bytes(bytes)))
-    }
-}
-
-impl Type<Postgres> for Id {
-    fn type_info() -> PgTypeInfo {
-        PgTypeInfo::with_oid(Oid(2950))
-    }
-}
-
-impl Encode<'_, Postgres> for Id {
-    fn encode_by_ref(
-        &self,
-        into: &mut PgArgumentBuffer,
-    ) -> std::result::Result<IsNull, BoxDynError> {
-        into.extend(self.0.as_bytes());
-        Ok(IsNull::No)
-    }
 }

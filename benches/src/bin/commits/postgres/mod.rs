@@ -12,21 +12,21 @@
 //! server is worth on this machine.
 
 mod classic;
-mod cpu;
 pub(crate) mod nodes;
-mod pgbench;
 mod server;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use parlor_benches::clients::{self, Timed};
+use parlor_benches::host::parlor;
+use parlor_benches::postgres::{Server, options, pgbench};
 use parlor_core::rooms::RoomId;
 use parlor_storage_postgres::PostgresStore;
 
 use self::classic::{Classic, SEQUENCE};
-use self::server::{Scene, Server};
-use crate::clients::{self, Timed};
-use crate::scene::{self, parlor};
+use self::server::Scene;
+use crate::scene;
 use crate::{Arguments, Result};
 
 /// How many rooms are joined by everybody: one a turn, and three to begin with, to get warm, and to
@@ -85,7 +85,7 @@ pub(crate) async fn measure(arguments: &Arguments) -> Result<Report> {
     let [ours, theirs] = ["grouped", "classic"].map(|name| server.copy(&scene.url, name));
     server.cluster.sql(&theirs, SEQUENCE);
 
-    let store = Arc::new(PostgresStore::connect_with(server::options(&ours)).await?);
+    let store = Arc::new(PostgresStore::connect_with(options(&ours)).await?);
     let grouped = grouped(&server, &store, &scene, clients).await?;
     store.stop().await;
     drop(store);

@@ -12,15 +12,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use parlor_benches::clients::percentiles;
+use parlor_benches::host::parlor;
+use parlor_benches::postgres::{Server, options};
 use parlor_core::engine::{Error, Parlor};
 use parlor_core::rooms::{Join, Lock, Refusal, RoomId, Unlock};
 use parlor_storage_postgres::PostgresStore;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::server::{Scene, Server};
-use crate::clients::percentiles;
-use crate::scene::{actor, parlor};
+use super::server::Scene;
+use crate::scene::actor;
 use crate::{Arguments, Result};
 
 /// How long they join.
@@ -64,8 +66,7 @@ pub(crate) async fn measure(arguments: &Arguments, nodes: usize) -> Result<Repor
     let scene = Scene::prepare(&server, arguments.commands(99_000), 2, clients).await?;
     let mut stores = Vec::new();
     for _ in 0..nodes {
-        stores
-            .push(Arc::new(PostgresStore::connect_with(super::server::options(&scene.url)).await?));
+        stores.push(Arc::new(PostgresStore::connect_with(options(&scene.url)).await?));
     }
     server.settle();
     let parlors: Vec<Parlor> = stores.iter().map(|store| parlor(store.clone())).collect();

@@ -11,13 +11,14 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use parlor_benches::clients::{self, Timed};
+use parlor_benches::device::fsync_us;
+use parlor_benches::host::parlor;
 use parlor_core::identity::UserId;
 use parlor_core::rooms::RoomId;
 use parlor_storage_sqlite::{Options, SqliteStore};
 
-use crate::clients::{self, Timed};
-use crate::device::fsync_us;
-use crate::scene::{self, parlor};
+use crate::scene;
 use crate::{Arguments, Result};
 
 /// What was measured.

@@ -8,7 +8,10 @@ use crate::Result;
 
 /// TPC-B at scale 10 by 32 clients for four seconds, in transactions a second. None where the
 /// program is not installed.
-pub(super) fn tps(cluster: &Cluster) -> Result<Option<f64>> {
+///
+/// # Errors
+/// What the program says.
+pub fn tps(cluster: &Cluster) -> Result<Option<f64>> {
     let Some(program) = cluster.program("pgbench") else {
         eprintln!("pgbench is not installed beside the server");
         return Ok(None);

@@ -8,8 +8,11 @@ use std::time::Instant;
 use crate::Result;
 use crate::clients::percentiles;
 
-/// The median time of an append of 4 KiB with `fdatasync`.
-pub(crate) fn fsync_us(dir: &Path) -> Result<f64> {
+/// The median time of an append of 4 KiB with `fdatasync`, in microseconds.
+///
+/// # Errors
+/// When nothing can be written there.
+pub fn fsync_us(dir: &Path) -> Result<f64> {
     let path = dir.join("fsync");
     let mut file = File::create(&path)?;
     let mut took = Vec::new();

@@ -10,20 +10,27 @@ use crate::Result;
 const TICKS_PER_S: u64 = 100;
 
 /// The processes that do the work.
-pub(super) struct Processes {
+#[derive(Debug)]
+pub struct Processes {
     server: u32,
 }
 
 impl Processes {
     /// This one, and the server whose data are there.
-    pub(super) fn of(data: &Path) -> Result<Self> {
+    ///
+    /// # Errors
+    /// When no server runs there.
+    pub fn of(data: &Path) -> Result<Self> {
         let file = fs::read_to_string(data.join("postmaster.pid"))?;
         let first = file.lines().next().ok_or("the server's process has a number")?;
         Ok(Self { server: first.trim().parse()? })
     }
 
     /// What all have used so far, those of the server that have ended included.
-    pub(super) fn used(&self) -> Result<Duration> {
+    ///
+    /// # Errors
+    /// When the server is gone.
+    pub fn used(&self) -> Result<Duration> {
         let mut ticks = Stat::read(std::process::id())?.own;
         let server = Stat::read(self.server)?;
         ticks += server.own + server.ended;

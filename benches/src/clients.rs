@@ -10,15 +10,23 @@ use tokio::task::JoinSet;
 use crate::Result;
 
 /// One run, and what its commands gave.
-pub(crate) struct Timed<T = ()> {
-    pub(crate) per_s: f64,
-    pub(crate) p50_us: f64,
-    pub(crate) p99_us: f64,
-    pub(crate) outputs: Vec<T>,
+#[derive(Debug)]
+pub struct Timed<T = ()> {
+    /// Commands a second.
+    pub per_s: f64,
+    /// Half of them took at most this long, in microseconds.
+    pub p50_us: f64,
+    /// 99 in a hundred took at most this long.
+    pub p99_us: f64,
+    /// What they gave, in any order.
+    pub outputs: Vec<T>,
 }
 
 /// Carries out the commands 0 to `count`, each once, by so many clients.
-pub(crate) async fn run<T, F>(
+///
+/// # Errors
+/// That of the first command that fails.
+pub async fn run<T, F>(
     name: &'static str,
     clients: usize,
     count: usize,
@@ -62,7 +70,7 @@ where
 }
 
 /// The 50th and the 99th, in microseconds.
-pub(crate) fn percentiles(took: &mut [Duration]) -> [f64; 2] {
+pub fn percentiles(took: &mut [Duration]) -> [f64; 2] {
     took.sort_unstable();
     let at = |share: f64| took.get((took.len() as f64 * share) as usize).copied();
     [0.5, 0.99].map(|share| at(share).unwrap_or_default().as_secs_f64() * 1e6)
