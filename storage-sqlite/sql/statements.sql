@@ -263,3 +263,48 @@ SELECT transaction_id, leg, asset, debit_account, credit_account, amount, captur
 
 -- The read ledger.rejections_due, by ledger_rejection_expiry.
 SELECT transaction_id, fingerprint, request, refusal, at, expires_at FROM ledger_rejection WHERE expires_at <= ?1 ORDER BY expires_at, transaction_id LIMIT ?2;
+
+-- The read ledger.asset, by primary key.
+SELECT code, scale, transferable, sealed, supply_cap, changes, closed_until, size, at, issued, burned, frontier FROM ledger_asset WHERE code = ?1 ORDER BY code LIMIT ?2;
+
+-- The read ledger.transfer, by primary key.
+SELECT transaction_id, leg, legs, asset, seq, at, effective_at, kind, phase, debit_account, credit_account, amount, about, about_leg, expires_at, user_id, reference, metadata, memo, fingerprint FROM ledger_transfer WHERE transaction_id = ?1 AND leg = ?2 ORDER BY transaction_id, leg LIMIT ?3;
+
+-- The read ledger.transfers_of, by primary key.
+SELECT transaction_id, leg, legs, asset, seq, at, effective_at, kind, phase, debit_account, credit_account, amount, about, about_leg, expires_at, user_id, reference, metadata, memo, fingerprint FROM ledger_transfer WHERE transaction_id IN (?1) ORDER BY transaction_id, leg LIMIT ?2;
+
+-- The read ledger.transfers_in_log, by ledger_transfer_seq.
+SELECT transaction_id, leg, legs, asset, seq, at, effective_at, kind, phase, debit_account, credit_account, amount, about, about_leg, expires_at, user_id, reference, metadata, memo, fingerprint FROM ledger_transfer WHERE asset = ?1 AND seq >= ?2 AND seq <= ?3 ORDER BY asset, seq, transaction_id, leg LIMIT ?4;
+
+-- The read ledger.account_changes_in_log, by ledger_account_change_seq.
+SELECT account_id, n, asset, seq, at, kind, owner, has_floor, credit_limit, ceiling, frozen_in, frozen_out, closed, velocity, user_id FROM ledger_account_change WHERE asset = ?1 AND seq >= ?2 AND seq <= ?3 ORDER BY asset, seq, account_id, n LIMIT ?4;
+
+-- The read ledger.asset_changes_in_log, by ledger_asset_change_seq.
+SELECT asset, n, seq, at, scale, transferable, sealed, supply_cap, closed_until, user_id FROM ledger_asset_change WHERE asset = ?1 AND seq >= ?2 AND seq <= ?3 ORDER BY asset, seq, n LIMIT ?4;
+
+-- The read ledger.blocks, by primary key.
+SELECT asset, n, root, head, previous, at FROM ledger_block WHERE asset = ?1 AND n >= ?2 AND n <= ?3 ORDER BY asset, n LIMIT ?4;
+
+-- The read ledger.assets, by primary key.
+SELECT code, scale, transferable, sealed, supply_cap, changes, closed_until, size, at, issued, burned, frontier FROM ledger_asset WHERE 1 ORDER BY code LIMIT ?1;
+
+-- The read ledger.every_account, by primary key.
+SELECT id, asset, kind, owner, debits_posted, credits_posted, debits_pending, credits_pending, has_floor, credit_limit, ceiling, frozen_in, frozen_out, closed, velocity, version, changes FROM ledger_account WHERE 1 ORDER BY id LIMIT ?1;
+
+-- The read ledger.every_entry, by primary key.
+SELECT account_id, version, transaction_id, leg, side, phase, kind, amount, at, debits_posted, credits_posted, debits_pending, credits_pending FROM ledger_entry WHERE 1 ORDER BY account_id, version LIMIT ?1;
+
+-- The read ledger.every_wallet, by primary key.
+SELECT owner, kind, asset, account_id FROM ledger_wallet WHERE 1 ORDER BY owner, kind, asset LIMIT ?1;
+
+-- The read ledger.every_hold, by primary key.
+SELECT transaction_id, leg, asset, debit_account, credit_account, amount, captured, released, state, expires_at FROM ledger_hold WHERE 1 ORDER BY transaction_id, leg LIMIT ?1;
+
+-- The read ledger.everything_returned, by primary key.
+SELECT transaction_id, leg, amount, returned, reversed FROM ledger_returned WHERE 1 ORDER BY transaction_id, leg LIMIT ?1;
+
+-- The read ledger.every_memo, by primary key.
+SELECT transaction_id, salt, text FROM ledger_memo WHERE 1 ORDER BY transaction_id LIMIT ?1;
+
+-- The read ledger.every_rejection, by primary key.
+SELECT transaction_id, fingerprint, request, refusal, at, expires_at FROM ledger_rejection WHERE 1 ORDER BY transaction_id LIMIT ?1;

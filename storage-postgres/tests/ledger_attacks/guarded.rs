@@ -2,6 +2,9 @@
 
 use crate::attacks::{Add, CAPTURE, EVE, HASH, LATER, NEW, copy};
 
+/// What is different in a row that is copied.
+type Changes = [(&'static str, &'static str)];
+
 /// Rows that are there: changed, deleted, and written twice.
 pub(crate) fn on_what_is_there(add: &mut Add<'_>) {
     for (table, change, words) in [
@@ -47,7 +50,7 @@ pub(crate) fn on_what_is_there(add: &mut Add<'_>) {
 fn twice(add: &mut Add<'_>) {
     let first_entry = "account_id = '00000000000000000000000000000002' AND version = 1";
     let new = ("transaction_id", NEW);
-    let rows: &[(&str, &str, &[(&str, &str)], &'static str)] = &[
+    let rows: &[(&str, &str, &Changes, &'static str)] = &[
         ("ledger_transfer", CAPTURE, &[("amount", "999")], "\"ledger_transfer_pkey\""),
         ("ledger_transfer", CAPTURE, &[new, ("amount", "999")], "\"ledger_transfer_seq\""),
         ("ledger_entry", first_entry, &[("credits_posted", "999")], "\"ledger_entry_pkey\""),
