@@ -165,8 +165,6 @@ SELECT t.owner, t.kind, t.asset, t.account_id FROM unnest($1::uuid[], $2::text[]
 SELECT t.owner, t.kind, t.asset, t.account_id FROM unnest($1::uuid[], $2::text[], $3::text[]) AS v(owner, kind, asset) JOIN ledger_wallet AS t ON t.owner = v.owner AND t.kind = v.kind AND t.asset = v.asset ORDER BY t.owner, t.kind, t.asset FOR SHARE OF t;
 SELECT t.owner, t.kind, t.asset, t.account_id FROM unnest($1::uuid[], $2::text[], $3::text[]) AS v(owner, kind, asset) JOIN ledger_wallet AS t ON t.owner = v.owner AND t.kind = v.kind AND t.asset = v.asset;
 INSERT INTO ledger_wallet (owner, kind, asset, account_id) SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[]);
-UPDATE ledger_wallet AS t SET account_id = v.account_id FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[]) AS v(owner, kind, asset, account_id) WHERE t.owner = v.owner AND t.kind = v.kind AND t.asset = v.asset;
-DELETE FROM ledger_wallet AS t USING unnest($1::uuid[], $2::text[], $3::text[]) AS v(owner, kind, asset) WHERE t.owner = v.owner AND t.kind = v.kind AND t.asset = v.asset;
 
 -- Rows of ledger_account_change.
 SELECT t.account_id, t.n, t.asset, t.seq, t.at, t.kind, t.owner, t.has_floor, t.credit_limit, t.ceiling, t.frozen_in, t.frozen_out, t.closed, t.velocity, t.user_id FROM unnest($1::uuid[], $2::bigint[]) AS v(account_id, n) JOIN ledger_account_change AS t ON t.account_id = v.account_id AND t.n = v.n ORDER BY t.account_id, t.n FOR NO KEY UPDATE OF t;
@@ -353,13 +351,13 @@ SELECT transaction_id, leg, legs, asset, seq, at, effective_at, kind, phase, deb
 SELECT transaction_id, leg, legs, asset, seq, at, effective_at, kind, phase, debit_account, credit_account, amount, about, about_leg, expires_at, user_id, reference, metadata, memo, fingerprint FROM ledger_transfer WHERE transaction_id = ANY ($1) ORDER BY transaction_id, leg LIMIT $2;
 
 -- The read ledger.transfers_in_log, by ledger_transfer_seq.
-SELECT transaction_id, leg, legs, asset, seq, at, effective_at, kind, phase, debit_account, credit_account, amount, about, about_leg, expires_at, user_id, reference, metadata, memo, fingerprint FROM ledger_transfer WHERE asset = $1 AND seq >= $2 AND seq <= $3 ORDER BY asset, seq, transaction_id, leg LIMIT $4;
+SELECT transaction_id, leg, legs, asset, seq, at, effective_at, kind, phase, debit_account, credit_account, amount, about, about_leg, expires_at, user_id, reference, metadata, memo, fingerprint FROM ledger_transfer WHERE asset = $1 AND seq >= $2 AND seq <= $3 ORDER BY asset, seq LIMIT $4;
 
 -- The read ledger.account_changes_in_log, by ledger_account_change_seq.
-SELECT account_id, n, asset, seq, at, kind, owner, has_floor, credit_limit, ceiling, frozen_in, frozen_out, closed, velocity, user_id FROM ledger_account_change WHERE asset = $1 AND seq >= $2 AND seq <= $3 ORDER BY asset, seq, account_id, n LIMIT $4;
+SELECT account_id, n, asset, seq, at, kind, owner, has_floor, credit_limit, ceiling, frozen_in, frozen_out, closed, velocity, user_id FROM ledger_account_change WHERE asset = $1 AND seq >= $2 AND seq <= $3 ORDER BY asset, seq LIMIT $4;
 
 -- The read ledger.asset_changes_in_log, by ledger_asset_change_seq.
-SELECT asset, n, seq, at, scale, transferable, sealed, supply_cap, closed_until, user_id FROM ledger_asset_change WHERE asset = $1 AND seq >= $2 AND seq <= $3 ORDER BY asset, seq, n LIMIT $4;
+SELECT asset, n, seq, at, scale, transferable, sealed, supply_cap, closed_until, user_id FROM ledger_asset_change WHERE asset = $1 AND seq >= $2 AND seq <= $3 ORDER BY asset, seq LIMIT $4;
 
 -- The read ledger.blocks, by primary key.
 SELECT asset, n, root, head, previous, at FROM ledger_block WHERE asset = $1 AND n >= $2 AND n <= $3 ORDER BY asset, n LIMIT $4;

@@ -51,7 +51,7 @@ fn stores_that_open_a_new_database_together_migrate_it_once() {
         let store = block_on(PostgresStore::connect_with(of(&url))).expect("it opens");
         block_on(store.stop());
     });
-    assert_eq!(Cluster::shared().sql(&url, "SELECT count(*) FROM migration"), "4");
+    assert_eq!(Cluster::shared().sql(&url, "SELECT count(*) FROM migration"), "5");
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn a_schema_of_its_own_beside_other_tables_will_do() {
     let url = format!("{url}&options=-c%20search_path%3Dparlor");
     let store = block_on(PostgresStore::connect_with(of(&url))).expect("it opens");
     block_on(store.stop());
-    assert_eq!(cluster.sql(&url, "SELECT count(*) FROM parlor.migration"), "4");
+    assert_eq!(cluster.sql(&url, "SELECT count(*) FROM parlor.migration"), "5");
 }
 
 #[test]

@@ -112,8 +112,6 @@ DELETE FROM ledger_account WHERE id = ?1;
 -- Rows of ledger_wallet.
 SELECT owner, kind, asset, account_id FROM ledger_wallet WHERE owner = ?1 AND kind = ?2 AND asset = ?3;
 INSERT OR ROLLBACK INTO ledger_wallet (owner, kind, asset, account_id) VALUES (?1, ?2, ?3, ?4);
-UPDATE OR ROLLBACK ledger_wallet SET account_id = ?4 WHERE owner = ?1 AND kind = ?2 AND asset = ?3;
-DELETE FROM ledger_wallet WHERE owner = ?1 AND kind = ?2 AND asset = ?3;
 
 -- Rows of ledger_account_change.
 SELECT account_id, n, asset, seq, at, kind, owner, has_floor, credit_limit, ceiling, frozen_in, frozen_out, closed, velocity, user_id FROM ledger_account_change WHERE account_id = ?1 AND n = ?2;
@@ -276,13 +274,13 @@ SELECT transaction_id, leg, legs, asset, seq, at, effective_at, kind, phase, deb
 SELECT transaction_id, leg, legs, asset, seq, at, effective_at, kind, phase, debit_account, credit_account, amount, about, about_leg, expires_at, user_id, reference, metadata, memo, fingerprint FROM ledger_transfer WHERE transaction_id IN (?1) ORDER BY transaction_id, leg LIMIT ?2;
 
 -- The read ledger.transfers_in_log, by ledger_transfer_seq.
-SELECT transaction_id, leg, legs, asset, seq, at, effective_at, kind, phase, debit_account, credit_account, amount, about, about_leg, expires_at, user_id, reference, metadata, memo, fingerprint FROM ledger_transfer WHERE asset = ?1 AND seq >= ?2 AND seq <= ?3 ORDER BY asset, seq, transaction_id, leg LIMIT ?4;
+SELECT transaction_id, leg, legs, asset, seq, at, effective_at, kind, phase, debit_account, credit_account, amount, about, about_leg, expires_at, user_id, reference, metadata, memo, fingerprint FROM ledger_transfer WHERE asset = ?1 AND seq >= ?2 AND seq <= ?3 ORDER BY asset, seq LIMIT ?4;
 
 -- The read ledger.account_changes_in_log, by ledger_account_change_seq.
-SELECT account_id, n, asset, seq, at, kind, owner, has_floor, credit_limit, ceiling, frozen_in, frozen_out, closed, velocity, user_id FROM ledger_account_change WHERE asset = ?1 AND seq >= ?2 AND seq <= ?3 ORDER BY asset, seq, account_id, n LIMIT ?4;
+SELECT account_id, n, asset, seq, at, kind, owner, has_floor, credit_limit, ceiling, frozen_in, frozen_out, closed, velocity, user_id FROM ledger_account_change WHERE asset = ?1 AND seq >= ?2 AND seq <= ?3 ORDER BY asset, seq LIMIT ?4;
 
 -- The read ledger.asset_changes_in_log, by ledger_asset_change_seq.
-SELECT asset, n, seq, at, scale, transferable, sealed, supply_cap, closed_until, user_id FROM ledger_asset_change WHERE asset = ?1 AND seq >= ?2 AND seq <= ?3 ORDER BY asset, seq, n LIMIT ?4;
+SELECT asset, n, seq, at, scale, transferable, sealed, supply_cap, closed_until, user_id FROM ledger_asset_change WHERE asset = ?1 AND seq >= ?2 AND seq <= ?3 ORDER BY asset, seq LIMIT ?4;
 
 -- The read ledger.blocks, by primary key.
 SELECT asset, n, root, head, previous, at FROM ledger_block WHERE asset = ?1 AND n >= ?2 AND n <= ?3 ORDER BY asset, n LIMIT ?4;

@@ -41,11 +41,13 @@
 //! the next only in how its threads interleave. Nothing here needs a runtime: [`block_on`] runs a
 //! future on the thread at hand, and gives up when nothing has moved for half a minute.
 
+mod books;
 pub mod cases;
 mod naive;
 mod sample;
 mod world;
 
+pub use books::Books;
 pub use naive::{naive_aggregate, naive_select};
 pub use sample::every_event;
 pub use world::{ManualClock, SeededEntropy, World, block_on, random, threads};

@@ -1,5 +1,7 @@
 //! A row of every table and an event of every kind, with values at the edges of what fits.
 
+mod ledger;
+
 use serde_json::json;
 
 use crate::Uuid;
@@ -17,6 +19,8 @@ use crate::rooms::{
 use crate::storage::text;
 use crate::tables::Row;
 
+pub(super) use ledger::ledger;
+
 /// Four-byte characters, combining marks, and all that means something to SQL.
 const ODD: &str = "𝒯éa e\u{301} 🧑‍🚀 '\"\\%_;--";
 /// The first instant of the year 1.
@@ -24,8 +28,9 @@ const EARLY: Timestamp = Timestamp(-62_135_596_800_000_000);
 /// The last of the year 9999.
 const LATE: Timestamp = Timestamp(253_402_300_799_999_999);
 
-/// Rows of every table, parents first. The same `n` gives the same keys; `full` says whether
-/// optional columns hold something, and all other columns differ with it too.
+/// Rows of every table but those of which [`ledger`](ledger()) has some, parents first. The same `n`
+/// gives the same keys; `full` says whether optional columns hold something, and all other columns
+/// differ with it too.
 ///
 /// A stay cannot be lost and over at once, so that there are two of them.
 pub(super) fn rows(n: u128, full: bool) -> Vec<Row> {
@@ -34,7 +39,7 @@ pub(super) fn rows(n: u128, full: bool) -> Vec<Row> {
     let (first, second) = (ParticipantId(id(4)), ParticipantId(id(5)));
     let [a, b] = stays(first, second, room, (user, other), full);
     let epoch = if full { i64::MAX } else { 1 };
-    vec![
+    let mut rows: Vec<Row> = vec![
         person(user, full).into(),
         person(other, full).into(),
         AuthSession {
@@ -120,7 +125,9 @@ pub(super) fn rows(n: u128, full: bool) -> Vec<Row> {
             position: Position(if full { i64::MAX } else { 0 }),
         }
         .into(),
-    ]
+    ];
+    rows.extend(ledger::that_may_go(n, full));
+    rows
 }
 
 fn at(full: bool) -> Timestamp {
@@ -351,5 +358,6 @@ pub fn every_event() -> Vec<AnyEvent> {
     let mut all: Vec<AnyEvent> = people.into_iter().map(AnyEvent::from).collect();
     all.extend(rooms.into_iter().map(AnyEvent::from));
     all.extend(calls.into_iter().map(AnyEvent::from));
+    all.extend(ledger::every_event().map(AnyEvent::from));
     all
 }

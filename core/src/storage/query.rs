@@ -32,7 +32,7 @@ pub struct Query {
     pub table: &'static TableDef,
     /// Which rows.
     pub filter: Filter,
-    /// The columns to sort by; the key follows as tie-break.
+    /// The columns to sort by; the key follows as tie-break where one is needed.
     pub order: Vec<&'static str>,
     /// Largest first, in all columns.
     pub descending: bool,
@@ -43,11 +43,18 @@ pub struct Query {
 }
 
 impl Query {
-    /// The columns the rows are sorted by, key included, each once.
+    /// The columns the rows are sorted by, each once: key included, unless no two rows agree in what
+    /// it is ordered by anyway. Not every engine knows by itself that there is nothing more to sort.
     pub fn sorting(&self) -> Vec<&'static str> {
         let mut columns = self.order.clone();
-        let key = self.table.key.iter().map(|c| c.name);
-        columns.extend(key.filter(|name| !self.order.contains(name)));
+        let is_unique = self.table.indexes.iter().any(|index| {
+            let is_whole = index.unique && index.only.is_none();
+            is_whole && index.columns.iter().all(|column| self.order.contains(column))
+        });
+        if !is_unique {
+            let key = self.table.key.iter().map(|c| c.name);
+            columns.extend(key.filter(|name| !self.order.contains(name)));
+        }
         columns
     }
 }

@@ -24,7 +24,7 @@ use crate::tables::{Row, TABLES};
 /// nothing that was refused.
 pub fn what_was_acknowledged_is_there_after_reopening<H: Harness>(harness: &H) {
     let world = world(harness);
-    world.write(sample::rows(1, true));
+    world.write([sample::rows(1, true), sample::ledger(1, true)].concat());
     let (host, people) = (world.guest("Host"), world.crowd(50));
     let room = world.room(host, StageMode::OpenFloor, 40);
     let joins = people.iter().map(|&actor| world.parlor.execute(actor, Join { room }));

@@ -41,6 +41,7 @@ pub fn every_named_read_is_carried_by_its_index<H: Harness>(harness: &H) {
     for fill in [false, true] {
         if fill {
             world.write([sample::rows(1, false), sample::rows(2, true)].concat());
+            world.write([sample::ledger(1, false), sample::ledger(2, true)].concat());
         }
         for query in crate::queries().into_iter().map(|named| named.query) {
             let name = query.name;

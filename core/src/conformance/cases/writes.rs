@@ -62,6 +62,8 @@ pub fn a_reader_sees_all_of_a_changeset_or_none<H: Harness>(harness: &H) {
 pub fn rows_come_back_as_they_were_written<H: Harness>(harness: &H) {
     let world = world(harness);
     let rows = [sample::rows(1, false), sample::rows(2, true)].concat();
+    let ledger = [sample::ledger(1, false), sample::ledger(2, true)].concat();
+    let rows = [rows, ledger].concat();
     assert_covers_all(&rows);
 
     world.write(rows.clone());
@@ -83,6 +85,11 @@ pub fn rows_come_back_as_they_were_updated<H: Harness>(harness: &H) {
             assert_is_there(&world, &row);
         }
     }
+    world.write(sample::ledger(1, false));
+    let mut later = sample::ledger(1, true);
+    later.retain(|row| !row.table().append_only);
+    world.write(later.clone());
+    later.iter().for_each(|row| assert_is_there(&world, row));
 }
 
 /// A row that was deleted is absent to reads and to decisions, and its key can be used again.
@@ -107,7 +114,10 @@ pub fn rows_that_were_deleted_are_gone<H: Harness>(harness: &H) {
 pub fn parents_and_children_of_one_changeset_may_be_written_in_any_order<H: Harness>(harness: &H) {
     let world = world(harness);
     let rows: Vec<Row> = sample::rows(1, false).into_iter().rev().collect();
+    let ledger: Vec<Row> = sample::ledger(1, false).into_iter().rev().collect();
 
+    world.write(ledger.clone());
+    ledger.iter().for_each(|row| assert_is_there(&world, row));
     world.write(rows.clone());
     rows.iter().for_each(|row| assert_is_there(&world, row));
 

@@ -290,7 +290,11 @@ impl Command for Close {
             return Err(Refusal::CloseNonZero { balance }.into());
         }
         let account = account_of(draft, self.account)?;
-        Ok(change_account(draft, ctx, Account { closed: true, ..account })?)
+        // The rest may have been taken there before, under the same id, and come in again since.
+        match account.balance() {
+            0 => Ok(change_account(draft, ctx, Account { closed: true, ..account })?),
+            _ => Err(Refusal::CloseNonZero { balance }.into()),
+        }
     }
 }
 

@@ -747,7 +747,8 @@ impl Asset {
         }
         let supply = i128::from(self.issued) - i128::from(self.burned);
         match self.supply_cap {
-            Some(cap) if debit == AccountKind::Issuance && supply > cap.into() => {
+            // What comes back from where it was used up counts again.
+            Some(cap) if supply > cap.into() => {
                 let room = narrow(i128::from(cap) - (supply - i128::from(amount)));
                 Err(Refusal::SupplyCapExceeded { leg, room })
             }

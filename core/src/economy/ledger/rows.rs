@@ -156,6 +156,7 @@ crate::record! {
         /// The account.
         account_id: AccountId,
     }
+    is append_only;
 }
 
 crate::record! {
