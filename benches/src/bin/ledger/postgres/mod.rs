@@ -127,6 +127,7 @@ async fn run(
         naive: Cost::median(&each),
         naive_few,
         by_hand: None,
+        held_to_one: None,
         doubleentry: None,
     };
     Ok(Run { figures, transfers: made, transactions })

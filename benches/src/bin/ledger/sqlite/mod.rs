@@ -1,7 +1,8 @@
 //! SQLite, WAL, `synchronous=FULL`.
 //!
-//! One transaction a transfer is done twice: by the same store held to that, so that nothing but the
-//! grouping differs, and by hand, as [`naive`] describes.
+//! One transaction a transfer is done in three ways: on a pool of connections and by hand, as
+//! [`naive`] describes, and by the same store held to one command a transaction, so that nothing but
+//! the grouping differs.
 
 pub(crate) mod naive;
 
@@ -24,6 +25,9 @@ use crate::course::{Clockwork, MANY, TURNS, WARM_UP, WORKLOADS, few, timed};
 use crate::report::{About, Cost, Figures, Report};
 use crate::rival::Program;
 use crate::scene::{self, Book, Workload};
+
+/// How many connections a pool has, as on PostgreSQL.
+const POOL: usize = 32;
 
 /// This process alone does the work.
 struct Own;
@@ -52,7 +56,8 @@ pub(crate) async fn measure(arguments: &Arguments) -> Result<Report> {
     let mut all = Vec::new();
     let (mut transactions, mut made) = (0, 0);
     for workload in WORKLOADS {
-        let files = ["", "-single", "-by-hand"].map(|how| format!("{}{how}.db", workload.name()));
+        let files =
+            ["", "-naive", "-by-hand", "-single"].map(|how| format!("{}{how}.db", workload.name()));
         let files = files.map(|name| dir.path().join(name));
         for file in &files {
             fs::copy(&start, file)?;
@@ -88,7 +93,7 @@ struct Run {
 }
 
 async fn run(
-    [ours, single, by_hand]: &[PathBuf; 3],
+    [ours, naive, by_hand, single]: &[PathBuf; 4],
     [sealed, unsealed]: &[Book; 2],
     workload: Workload,
     transfers: usize,
@@ -103,18 +108,19 @@ async fn run(
     };
     let tip = |book: &Book| through(&together, book);
     let single = through(&alone, sealed);
-    let naive = Naive::open(by_hand)?;
-    let book = sealed.clone();
-    let plain = move |n: usize| {
-        let (naive, book) = (naive.clone(), book.clone());
-        async move { naive.tip(&book, workload, n).await }
+    let plainly = |naive: Arc<Naive>| {
+        let book = sealed.clone();
+        move |n: usize| naive.clone().tip(book.clone(), workload, n)
     };
+    let pooled = plainly(Naive::open(naive, POOL)?);
+    let by_hand = plainly(Naive::open(by_hand, 1)?);
     clients::run("warm-up", MANY, WARM_UP, tip(sealed)).await?;
-    clients::run("warm-up, a transaction each", MANY, WARM_UP / 4, single.clone()).await?;
-    clients::run("warm-up, by hand", MANY, WARM_UP / 4, plain.clone()).await?;
+    clients::run("warm-up, a transaction each", MANY, WARM_UP / 4, pooled.clone()).await?;
+    clients::run("warm-up, by hand", MANY, WARM_UP / 4, by_hand.clone()).await?;
+    clients::run("warm-up, held to one", MANY, WARM_UP / 4, single.clone()).await?;
 
     let (mut with, mut without) = (Vec::new(), Vec::new());
-    let (mut each, mut by_hand) = (Vec::new(), Vec::new());
+    let (mut each, mut hand, mut held) = (Vec::new(), Vec::new(), Vec::new());
     let (mut transactions, mut made) = (0, 0);
     for _ in 0..TURNS {
         let before = store.stats().transactions;
@@ -123,20 +129,22 @@ async fn run(
         made += transfers;
         without.push(timed(&Own, "not sealed", MANY, transfers, tip(unsealed)).await?);
         let some = transfers / 10;
-        each.push(timed(&Own, "a transaction each", MANY, some, single.clone()).await?);
-        by_hand.push(timed(&Own, "the same by hand", MANY, some, plain.clone()).await?);
+        each.push(timed(&Own, "a transaction each", MANY, some, pooled.clone()).await?);
+        hand.push(timed(&Own, "the same by hand", MANY, some, by_hand.clone()).await?);
+        held.push(timed(&Own, "held to one", MANY, some, single.clone()).await?);
     }
     let names = ["one client", "16 clients"];
     let ledger_few = few(&Own, names, transfers, tip(sealed)).await?;
     let names = ["a transaction each, one client", "a transaction each, 16 clients"];
-    let naive_few = few(&Own, names, transfers / 10, single).await?;
+    let naive_few = few(&Own, names, transfers / 10, pooled).await?;
     let figures = Figures {
         ledger: Cost::median(&with),
         ledger_few,
         unsealed: Cost::median(&without),
         naive: Cost::median(&each),
         naive_few,
-        by_hand: Some(Cost::median(&by_hand)),
+        by_hand: Some(Cost::median(&hand)),
+        held_to_one: Some(Cost::median(&held)),
         doubleentry: None,
     };
     Ok(Run { figures, transfers: made, transactions })
