@@ -1,0 +1,7 @@
+//! What the ledger's reads tell is what a look at every row tells.
+#![cfg(feature = "conformance")]
+
+mod books;
+mod history;
+mod report;
+mod statement;
