@@ -72,7 +72,7 @@ fn paged(books: &Books, wanted: &TransferFilter, size: u32) -> Vec<Transfer> {
     let (mut rows, mut after) = (Vec::new(), None);
     loop {
         let page = books.reads().page_size(size);
-        let page = block_on(page.history(wanted, after.as_deref())).unwrap();
+        let page = block_on(page.history(wanted, after.as_deref())).expect("the cursor is its own");
         let is_full = page.rows.len() == size as usize;
         assert!(page.rows.len() <= size as usize && (page.next.is_none() || is_full), "{page:?}");
         rows.extend(page.rows);

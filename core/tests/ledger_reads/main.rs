@@ -3,5 +3,7 @@
 
 mod books;
 mod history;
+mod lookups;
+mod reconcile;
 mod report;
 mod statement;

@@ -155,6 +155,10 @@ proptest! {
                 check_holds(&books, asset, period.clone());
                 check_turnover(&books, account, period);
             }
+            for end in books.world.rows::<Hold>().iter().filter_map(|it| it.expires_at) {
+                check_holds(&books, asset, AGES.start..end);
+                check_holds(&books, asset, end..AGES.end);
+            }
         }
     }
 }

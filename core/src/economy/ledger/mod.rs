@@ -30,6 +30,7 @@ mod post;
 mod proof;
 pub(crate) mod queries;
 mod reads;
+mod reconcile;
 mod refund;
 mod refusal;
 mod report;
@@ -58,6 +59,9 @@ pub use log::LogEntry;
 pub use post::{Outcome, Receipt, Request, post};
 pub use proof::Proof;
 pub use reads::Reads;
+pub use reconcile::{
+    Match, PROVIDER_LINES_MAX, ProviderLine, RECONCILED_MAX, Reconciliation, reconcile,
+};
 pub use refund::{Refund, refund};
 pub use refusal::{Field, Refusal};
 pub use report::{DAYS_MAX, HoldsEnding, ReadProgress, Supply, TrialBalance, Turnover, Volume};
