@@ -2,6 +2,7 @@
 #![cfg(feature = "conformance")]
 
 mod books;
+mod export;
 mod history;
 mod lookups;
 mod reconcile;

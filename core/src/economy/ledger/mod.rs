@@ -23,6 +23,7 @@ mod code;
 mod commands;
 mod events;
 mod expire;
+mod export;
 mod finding;
 mod history;
 mod log;
@@ -53,6 +54,7 @@ pub use commands::{
 };
 pub use events::Event;
 pub use expire::{EXPIRY, ExpireHold};
+pub use export::{Chunk, Export, Format};
 pub use finding::{FINDINGS_MAX, Finding, Findings, Place};
 pub use history::TransferFilter;
 pub use log::LogEntry;
