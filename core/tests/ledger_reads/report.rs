@@ -1,11 +1,12 @@
 //! Reports are what a look at every transfer comes to.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use parlor_core::conformance::block_on;
 use parlor_core::economy::ledger::{
-    Account, AccountKind, AssetCode, Counters, DAYS_MAX, Hold, HoldState, HoldsEnding, Kind, Phase,
-    ReadProgress, Refusal, Supply, Transfer, Turnover, Volume,
+    Account, AccountKind, AssetCode, Counters, DAYS_MAX, Hold, HoldState, HoldsEnding, Kind, Leg,
+    Phase, ReadProgress, Refusal, Supply, Transaction, Transfer, Turnover, Volume,
 };
 use parlor_core::engine::Error;
 use parlor_core::record::Timestamp;
@@ -80,18 +81,18 @@ fn check_at(books: &Books, asset: AssetCode, at: Timestamp) {
     assert_eq!(seen, [ReadProgress { done: all, total: all }]);
 }
 
-fn check_volume(books: &Books, asset: AssetCode, kind: Kind, period: std::ops::Range<Timestamp>) {
-    let told = block_on(books.reads().volume(asset, kind, period.clone())).expect("it is short");
-    let mut naive: BTreeMap<Timestamp, Volume> = BTreeMap::new();
+fn check_volume(books: &Books, kind: Kind, period: std::ops::Range<Timestamp>) {
+    let told = block_on(books.reads().volume(kind, period.clone())).expect("it is short");
+    let mut naive: BTreeMap<(AssetCode, Timestamp), Volume> = BTreeMap::new();
     for it in books.transfers() {
-        if it.asset == asset && it.kind == kind && period.contains(&it.at) {
+        if it.kind == kind && period.contains(&it.at) {
             match it.phase {
                 Phase::Single | Phase::Capture => {
-                    let day = naive.entry(day(it.at)).or_default();
+                    let day = naive.entry((it.asset, day(it.at))).or_default();
                     (day.moves, day.moved) = (day.moves + 1, day.moved + it.amount);
                 }
                 Phase::Refund | Phase::Reversal => {
-                    let day = naive.entry(day(it.at)).or_default();
+                    let day = naive.entry((it.asset, day(it.at))).or_default();
                     (day.returns, day.returned) = (day.returns + 1, day.returned + it.amount);
                 }
                 Phase::Hold | Phase::Void | Phase::Expiry => {}
@@ -151,7 +152,7 @@ proptest! {
                 check_at(&books, asset, books.instant(at, *by));
             }
             for period in [AGES, from..to] {
-                check_volume(&books, asset, KINDS[kind], period.clone());
+                check_volume(&books, KINDS[kind], period.clone());
                 check_holds(&books, asset, period.clone());
                 check_turnover(&books, account, period);
             }
@@ -181,18 +182,34 @@ fn there_is_no_report_of_an_asset_that_is_not_there() {
 
 #[test]
 fn a_period_of_too_many_days_is_refused() {
-    let books = Books::new();
-    let days = |days: i64| Timestamp(0)..Timestamp(days * DAY_US);
-    let most = i64::from(DAYS_MAX);
-    let volume = |days| block_on(books.reads().volume(ASSETS[0], KINDS[0], days)).map(|_| ());
-    let holds = |days| block_on(books.reads().holds_ending(ASSETS[0], days)).map(|_| ());
-    assert!(volume(days(most)).is_ok() && holds(days(most)).is_ok());
-    assert!(volume(days(-5)).is_ok());
-    let longest = Timestamp(i64::MIN)..Timestamp::NEVER;
-    let over = Timestamp(0)..Timestamp(most * DAY_US + 1);
-    for refused in [volume(over.clone()), holds(over), volume(longest.clone()), holds(longest)] {
+    let mut books = Books::new();
+    let account = books.accounts[0][1];
+    let ever = || Timestamp(i64::MIN)..Timestamp::NEVER;
+    let mut last = None;
+    for n in 0..=DAYS_MAX {
+        let [from, to] = [0, 1].map(|n| books.accounts[0][n]);
+        let leg = match n % 2 {
+            0 => Leg::transfer(ASSETS[0], from, to, 1),
+            _ => Leg::transfer(ASSETS[0], to, from, 1),
+        };
+        let days = Duration::from_secs(86_400);
+        let hold = Leg::hold(ASSETS[0], from, to, 1, Some(days));
+        let it = Transaction::new(books.id(), KINDS[0]).leg(leg).leg(hold);
+        assert!(books.post(it));
+        last = Some(books.world.parlor.now());
+        books.world.clock.advance(days);
+    }
+    let last = last.unwrap();
+    let volume = |period| block_on(books.reads().volume(KINDS[0], period)).map(|it| it.len());
+    let holds = |period| block_on(books.reads().holds_ending(ASSETS[0], period)).map(|it| it.len());
+    let most = DAYS_MAX as usize;
+    assert_eq!(volume(Timestamp(i64::MIN)..last).unwrap(), most);
+    assert_eq!(holds(Timestamp(i64::MIN)..last + Duration::from_secs(86_400)).unwrap(), most);
+    for refused in [volume(ever()), holds(ever())] {
         let is_invalid =
             matches!(&refused, Err(Error::Refused(Refusal::Invalid(it))) if it.field == "period");
         assert!(is_invalid, "{refused:?}");
     }
+    // Each side of an account is counted for itself.
+    assert_eq!(block_on(books.reads().turnover(account, ever())).unwrap().len(), most + 1);
 }

@@ -305,19 +305,14 @@ pub(super) fn count_of_accounts(asset: AssetCode) -> Summary<Account> {
         .rows()
 }
 
-/// What transactions of a kind moved, day by day.
-pub(super) fn volume(
-    asset: AssetCode,
-    kind: Kind,
-    days: &Range<Timestamp>,
-    phases: &[Phase],
-) -> Summary<Transfer> {
+/// What transactions of a kind moved, asset by asset and day by day.
+pub(super) fn volume(kind: Kind, days: &Range<Timestamp>, phases: &[Phase]) -> Summary<Transfer> {
     Summary::new("ledger.volume")
         .by("ledger_transfer_by_kind")
         .filter(col!(Transfer.kind).is(kind))
         .filter(within(Some(days.start), Some(days.end)))
-        .filter(col!(Transfer.asset).is(asset))
         .filter(col!(Transfer.phase).is_in(phases.iter().copied()))
+        .group(col!(Transfer.asset))
         .daily(col!(Transfer.at))
         .rows()
         .sum(col!(Transfer.amount))
@@ -441,7 +436,7 @@ pub(crate) fn aggregates() -> Vec<Aggregate> {
     vec![
         sums_by_kind(asset).aggregate().clone(),
         count_of_accounts(asset).aggregate().clone(),
-        volume(asset, kind, &days, Phase::ALL).aggregate().clone(),
+        volume(kind, &days, Phase::ALL).aggregate().clone(),
         turnover(id, &(1..2), Side::Credit).aggregate().clone(),
         holds_ending(asset, &days).aggregate().clone(),
     ]

@@ -2,22 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::time::Duration;
 
 use serde::Serialize;
 
-use super::queries::before;
 use super::{
     Account, AccountId, AccountKind, AssetCode, Counters, Kind, Phase, Reads, Refusal, Side,
     queries,
 };
 use crate::engine::{Error, Invalid};
-use crate::record::{Column as _, Timestamp, Value};
-use crate::storage::{GROUPS_MAX, Group, PAGE_MAX, Page};
+use crate::record::{Column, Stored, Timestamp, Value};
+use crate::storage::{GROUPS_MAX, Group, PAGE_MAX, Page, Summary};
 
-/// The longest period that is told day by day.
+/// The most days that a report by the day has, each counted for every asset or kind it has.
 pub const DAYS_MAX: u32 = GROUPS_MAX - 1;
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What the accounts of each kind come to: all together, nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -89,8 +86,6 @@ impl Reads<'_> {
         let groups = self.parlor.aggregate(&queries::sums_by_kind(asset)).await?;
         let mut kinds = BTreeMap::new();
         for group in groups {
-            let [kind] = &group.key[..] else { continue };
-            let kind = AccountKind::decode(kind.clone()).map_err(|bad| Error::Store(bad.into()))?;
             let sum = |n: usize| i128::from(int(&group, n));
             let counters = Counters {
                 debits_posted: sum(0),
@@ -98,7 +93,7 @@ impl Reads<'_> {
                 debits_pending: sum(2),
                 credits_pending: sum(3),
             };
-            kinds.insert(kind, counters);
+            kinds.insert(first(&group)?, counters);
         }
         Ok(TrialBalance { asset, kinds })
     }
@@ -172,38 +167,36 @@ impl Reads<'_> {
         Ok(page)
     }
 
-    /// What transactions of a kind moved and gave back over a period, by the day in UTC, as far as
-    /// there is anything. What holds reserve counts once it is captured.
+    /// What transactions of a kind moved and gave back over a period, by asset and the day in UTC, as
+    /// far as there is anything. What holds reserve counts once it is captured.
     ///
     /// # Errors
-    /// [`Refusal::Invalid`] for more than [`DAYS_MAX`] days.
+    /// [`Refusal::Invalid`] for a period that has more than [`DAYS_MAX`] assets and days.
     pub async fn volume(
         &self,
-        asset: AssetCode,
         kind: Kind,
         period: Range<Timestamp>,
-    ) -> Result<BTreeMap<Timestamp, Volume>, Error<Refusal>> {
-        check_days(&period)?;
+    ) -> Result<BTreeMap<(AssetCode, Timestamp), Volume>, Error<Refusal>> {
+        let mut all: BTreeMap<(AssetCode, Timestamp), Volume> = BTreeMap::new();
         let moves = [Phase::Single, Phase::Capture];
-        let returns = [Phase::Refund, Phase::Reversal];
-        let mut days: BTreeMap<Timestamp, Volume> = BTreeMap::new();
-        for group in self.parlor.aggregate(&queries::volume(asset, kind, &period, &moves)).await? {
-            let day = days.entry(day(&group)).or_default();
+        for group in self.days(&queries::volume(kind, &period, &moves)).await? {
+            let day = all.entry((first(&group)?, day(&group))).or_default();
             (day.moves, day.moved) = (int(&group, 0), int(&group, 1));
         }
-        for group in self.parlor.aggregate(&queries::volume(asset, kind, &period, &returns)).await?
-        {
-            let day = days.entry(day(&group)).or_default();
+        let returns = [Phase::Refund, Phase::Reversal];
+        for group in self.days(&queries::volume(kind, &period, &returns)).await? {
+            let day = all.entry((first(&group)?, day(&group))).or_default();
             (day.returns, day.returned) = (int(&group, 0), int(&group, 1));
         }
-        Ok(days)
+        Ok(all)
     }
 
     /// What came into an account and went out of it over a period, by what it was and the day in
     /// UTC: of an account of [`AccountKind::Fees`], what was earned.
     ///
     /// # Errors
-    /// [`Refusal::NotFound`]; [`Refusal::Invalid`] for a period that has 1,000 kinds and days.
+    /// [`Refusal::NotFound`]; [`Refusal::Invalid`] for a period that has more than [`DAYS_MAX`] kinds
+    /// and days.
     pub async fn turnover(
         &self,
         account: AccountId,
@@ -213,14 +206,8 @@ impl Reads<'_> {
         let numbers = self.entries_of(&account, Some(period.start), Some(period.end)).await?;
         let mut all: BTreeMap<(Kind, Timestamp), Turnover> = BTreeMap::new();
         for side in Side::ALL {
-            let groups = queries::turnover(account.id, &numbers, *side);
-            let groups = self.parlor.aggregate(&groups).await?;
-            let count = i64::try_from(groups.len()).unwrap_or(i64::MAX);
-            Invalid::range("period", count, 0, DAYS_MAX.into()).map_err(refused)?;
-            for group in groups {
-                let kind = group.key.first().cloned().unwrap_or(Value::Null);
-                let kind = Kind::decode(kind).map_err(|bad| Error::Store(bad.into()))?;
-                let day = all.entry((kind, day(&group))).or_default();
+            for group in self.days(&queries::turnover(account.id, &numbers, *side)).await? {
+                let day = all.entry((first(&group)?, day(&group))).or_default();
                 match side {
                     Side::Credit => day.credits = int(&group, 1),
                     Side::Debit => day.debits = int(&group, 1),
@@ -234,19 +221,26 @@ impl Reads<'_> {
     /// end are not among them.
     ///
     /// # Errors
-    /// [`Refusal::Invalid`] for more than [`DAYS_MAX`] days.
+    /// [`Refusal::Invalid`] for a period in which they end on more than [`DAYS_MAX`] days.
     pub async fn holds_ending(
         &self,
         asset: AssetCode,
         period: Range<Timestamp>,
     ) -> Result<BTreeMap<Timestamp, HoldsEnding>, Error<Refusal>> {
-        check_days(&period)?;
-        let groups = self.parlor.aggregate(&queries::holds_ending(asset, &period)).await?;
+        let groups = self.days(&queries::holds_ending(asset, &period)).await?;
         let ending = |group: &Group| HoldsEnding {
             holds: int(group, 0),
             remaining: int(group, 1) - int(group, 2) - int(group, 3),
         };
         Ok(groups.iter().map(|group| (day(group), ending(group))).collect())
+    }
+
+    /// What is reckoned day by day, if all of it was told.
+    async fn days<R: Stored>(&self, summary: &Summary<R>) -> Result<Vec<Group>, Error<Refusal>> {
+        let groups = self.parlor.aggregate(summary).await?;
+        let count = i64::try_from(groups.len()).unwrap_or(i64::MAX);
+        Invalid::range("period", count, 0, DAYS_MAX.into()).map_err(refused)?;
+        Ok(groups)
     }
 }
 
@@ -267,16 +261,14 @@ impl TrialBalance {
     }
 }
 
-/// A period has few enough days to be told day by day.
-fn check_days(period: &Range<Timestamp>) -> Result<(), Error<Refusal>> {
-    let width = i64::try_from(DAY.as_micros()).unwrap_or(i64::MAX);
-    let number = |at: Timestamp| at.0.div_euclid(width);
-    let days = number(before(period.end)).saturating_sub(number(period.start)).saturating_add(1);
-    Invalid::range("period", days.max(0), 0, DAYS_MAX.into()).map(|_| ()).map_err(refused)
-}
-
 pub(super) fn refused(invalid: Invalid) -> Error<Refusal> {
     Error::Refused(invalid.into())
+}
+
+/// The first value of a group's key.
+fn first<T: Column>(group: &Group) -> Result<T, Error<Refusal>> {
+    let value = group.key.first().cloned().unwrap_or(Value::Null);
+    T::decode(value).map_err(|bad| Error::Store(bad.into()))
 }
 
 /// The day of a group, which comes last in its key.
