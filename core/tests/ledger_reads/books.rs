@@ -37,6 +37,13 @@ pub(crate) const ACCOUNTS: usize = ACCOUNT_KINDS.len();
 const TEXTS: [&str; 8] =
     ["=1+1", "+49", "-1", "@sum", "'it'", "a,\"b\"\r\nc", "{\"room\":\"Tea\"}", "\ttab"];
 
+/// A few on every change; `.ci/full` asks for more.
+pub(crate) fn cases(few: u32) -> ProptestConfig {
+    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok());
+    let cases = asked.unwrap_or(few);
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
 /// Something that happens.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {

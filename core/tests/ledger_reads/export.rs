@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Value, json};
 
-use crate::books::{ACCOUNTS, ASSETS, Books, KINDS, SCALES, steps};
+use crate::books::{ACCOUNTS, ASSETS, Books, KINDS, SCALES, cases, steps};
 
 /// All of an export, and how far it said it was after each part.
 fn all(export: Result<Export<'_>, Error<Refusal>>) -> (String, Vec<ReadProgress>) {
@@ -194,7 +194,7 @@ fn check_statement(books: &Books, (asset, n): (usize, usize), [from, to]: [Optio
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(cases(12))]
 
     #[test]
     fn exports_say_what_the_rows_say(

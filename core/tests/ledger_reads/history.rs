@@ -8,7 +8,7 @@ use parlor_core::engine::Error;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use crate::books::{ACCOUNTS, ASSETS, Books, KINDS, steps, user};
+use crate::books::{ACCOUNTS, ASSETS, Books, KINDS, cases, steps, user};
 
 /// A filter whose account and times are yet to be picked from the books.
 #[derive(Clone, Debug)]
@@ -84,7 +84,7 @@ fn paged(books: &Books, wanted: &TransferFilter, size: u32) -> Vec<Transfer> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(cases(24))]
 
     #[test]
     fn every_filter_agrees_with_a_look_at_every_transfer(

@@ -13,7 +13,7 @@ use parlor_core::record::{Digest, Timestamp};
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::books::{ASSETS, Books, KINDS};
+use crate::books::{ASSETS, Books, KINDS, cases};
 
 const CLEARING: AccountId = AccountId(Uuid::from_u128(1));
 const OTHER: AccountId = AccountId(Uuid::from_u128(2));
@@ -176,7 +176,7 @@ fn shuffled<T>(mut all: Vec<T>, by: u64) -> Vec<T> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(cases(256))]
 
     #[test]
     fn what_was_planted_is_found(

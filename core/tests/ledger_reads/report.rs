@@ -13,7 +13,7 @@ use parlor_core::record::Timestamp;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use crate::books::{ACCOUNTS, ASSETS, Books, KINDS, steps};
+use crate::books::{ACCOUNTS, ASSETS, Books, KINDS, cases, steps};
 
 const DAY_US: i64 = 24 * 60 * 60 * 1_000_000;
 /// All that the random books are about.
@@ -133,7 +133,7 @@ fn check_holds(books: &Books, asset: AssetCode, period: std::ops::Range<Timestam
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(cases(16))]
 
     #[test]
     fn reports_agree_with_a_look_at_every_transfer(

@@ -8,7 +8,7 @@ use parlor_core::record::Timestamp;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use crate::books::{ACCOUNTS, Books, count, steps};
+use crate::books::{ACCOUNTS, Books, cases, count, steps};
 
 /// All pages of a statement.
 fn paged(books: &Books, account: AccountId, period: [Timestamp; 2], size: u32) -> Vec<Statement> {
@@ -51,7 +51,7 @@ fn check(books: &Books, account: AccountId, period: [Timestamp; 2], size: u32) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(cases(16))]
 
     #[test]
     fn opening_and_movements_come_to_the_closing(
