@@ -5,10 +5,11 @@ use std::time::Duration;
 use parlor_core::Uuid;
 use parlor_core::conformance::block_on;
 use parlor_core::economy::ledger::{
-    AccountId, AccountKind, AssetCode, EraseMemo, Hold, HoldState, Leg, OpenAccount, OwnerId,
-    Refusal, Transaction, TransactionId,
+    AccountId, AccountKind, AssetCode, EraseMemo, Format, Hold, HoldState, Leg, OpenAccount,
+    OwnerId, Refusal, Transaction, TransactionId, TransferFilter,
 };
 use parlor_core::engine::Error;
+use parlor_core::record::Timestamp;
 use parlor_core::storage::Page;
 
 use crate::books::{ASSETS, Books, KINDS};
@@ -145,4 +146,18 @@ fn what_is_not_there_is_not_found() {
     not_found(block_on(reads.memo(TransactionId(nothing))));
     let transfer = Transaction::new(TransactionId(nothing), KINDS[0]).transfer(0);
     not_found(block_on(reads.hold(transfer)));
+}
+
+/// A server may await them on any of its threads.
+#[test]
+fn reads_under_way_move_between_threads() {
+    fn check<T: Send>(_: T) {}
+    let (books, now) = (Books::new(), Timestamp(0));
+    let (reads, account) = (books.reads(), books.accounts[0][0]);
+    check(reads.wallets(OwnerId(Uuid::from_u128(1)), None));
+    check(reads.history(&TransferFilter::default(), None));
+    check(reads.statement(account, now..now, None));
+    check(reads.trial_balance_at(ASSETS[0], now, |_| {}));
+    check(reads.reconcile(account, now..now, Vec::new()));
+    check(async { reads.export_log(ASSETS[0], None..None, Format::Csv).await?.next().await });
 }

@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use super::series::Series;
 use super::{
-    Account, AccountId, Asset, AssetCode, Entry, Kind, Reads, Refusal, TransactionId, Transfer,
-    TransferId, queries,
+    Account, AccountId, Asset, AssetCode, Entry, Kind, REFERENCE_BYTES_MAX, Reads, Refusal,
+    TransactionId, Transfer, TransferId, queries,
 };
 use crate::engine::Error;
 use crate::identity::UserId;
@@ -73,7 +73,10 @@ impl Reads<'_> {
         reference: &str,
         after: Option<&str>,
     ) -> Result<Page<Transfer>, Error<Refusal>> {
-        self.page(queries::by_reference(reference), after).await
+        match is_reference(reference) {
+            true => self.page(queries::by_reference(reference), after).await,
+            false => Ok(Page { rows: Vec::new(), next: None }),
+        }
     }
 
     async fn history_of_account(
@@ -201,6 +204,12 @@ impl Entry {
     }
 }
 
+/// Whether a transaction can have this as its reference. No engine is asked for what it cannot.
+pub(super) fn is_reference(text: &str) -> bool {
+    let fits = (1..=REFERENCE_BYTES_MAX).contains(&text.len());
+    fits && text.bytes().all(|b| b.is_ascii_graphic())
+}
+
 /// The place that a cursor over all assets names.
 fn place(cursor: &Cursor) -> Option<(Timestamp, TransferId)> {
     let [Value::Time(at), Value::Uuid(transaction), Value::Int(leg)] = cursor.0[..] else {
@@ -208,4 +217,17 @@ fn place(cursor: &Cursor) -> Option<(Timestamp, TransferId)> {
     };
     let leg = u8::try_from(leg).ok()?;
     Some((at, TransferId { transaction: transaction.into(), leg }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_is_visible_ascii_of_some_length() {
+        assert!(is_reference("pay_1") && is_reference(&"a".repeat(REFERENCE_BYTES_MAX)));
+        for wrong in ["", "a b", "a\0", "é", &"a".repeat(REFERENCE_BYTES_MAX + 1)] {
+            assert!(!is_reference(wrong), "{wrong:?}");
+        }
+    }
 }

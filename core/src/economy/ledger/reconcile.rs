@@ -11,8 +11,9 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use super::history::is_reference;
 use super::report::refused;
-use super::{AccountId, AssetCode, REFERENCE_BYTES_MAX, Reads, Refusal, Transfer, queries};
+use super::{AccountId, AssetCode, Reads, Refusal, Transfer, queries};
 use crate::engine::{Error, Invalid};
 use crate::record::Timestamp;
 use crate::storage::{PAGE_MAX, VALUES_MAX};
@@ -103,13 +104,8 @@ impl Reads<'_> {
         account: AccountId,
         lines: &[ProviderLine],
     ) -> Result<Vec<Transfer>, Error<Refusal>> {
-        // What no transaction can have as its reference is not looked for.
-        let is_one = |text: &&str| {
-            (1..=REFERENCE_BYTES_MAX).contains(&text.len())
-                && text.bytes().all(|b| b.is_ascii_graphic())
-        };
-        let references: BTreeSet<&str> =
-            lines.iter().map(|line| line.reference.as_str()).filter(is_one).collect();
+        let references = lines.iter().map(|line| line.reference.as_str());
+        let references: BTreeSet<&str> = references.filter(|it| is_reference(it)).collect();
         let references: Vec<&str> = references.into_iter().collect();
         let mut found = Vec::new();
         for some in references.chunks(VALUES_MAX) {
