@@ -2,6 +2,8 @@
 
 use std::cmp::Reverse;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use parlor_core::conformance::block_on;
 use parlor_core::economy::ledger::{Leg, Refusal, Transaction, Transfer, TransferFilter};
 use parlor_core::engine::Error;
@@ -166,7 +168,15 @@ fn a_cursor_of_another_list_is_refused() {
     let of = |asset| TransferFilter { asset, ..TransferFilter::default() };
     let reads = books.reads().page_size(1);
     let next = block_on(reads.history(&of(Some(ASSETS[0])), None)).unwrap().next;
-    for (wanted, after) in [(of(None), next.as_deref()), (of(Some(ASSETS[0])), Some("nonsense"))] {
+    let id = parlor_core::Uuid::from_u128(1);
+    let forged =
+        |leg: u32| URL_SAFE_NO_PAD.encode(format!(r#"["ledger.history_of_all",1,"{id}",{leg}]"#));
+    assert_eq!(block_on(reads.history(&of(None), Some(&forged(255)))).unwrap().rows, []);
+    for (wanted, after) in [
+        (of(None), next.as_deref()),
+        (of(None), Some(&forged(256)[..])),
+        (of(Some(ASSETS[0])), Some("nonsense")),
+    ] {
         let refused = block_on(reads.history(&wanted, after));
         assert!(matches!(refused, Err(Error::Refused(Refusal::BadCursor(_)))), "{refused:?}");
     }

@@ -11,7 +11,7 @@ use super::{
 use crate::engine::Error;
 use crate::identity::UserId;
 use crate::record::{Timestamp, Value};
-use crate::storage::{Cursor, Page, StoreError};
+use crate::storage::{BadCursor, Cursor, Page, StoreError};
 use crate::tables::Row;
 
 /// Which transfers are wanted: those of which all that is said here is true.
@@ -106,7 +106,7 @@ impl Reads<'_> {
         self.page(queries::history_of_asset(asset.code, &numbers), after).await
     }
 
-    /// The logs of all assets, merged. Times are of one asset once, so that ids decide between
+    /// The logs of all assets, merged. No log has an instant twice, so that ids decide between
     /// assets alone.
     async fn history_of_all(
         &self,
@@ -115,30 +115,20 @@ impl Reads<'_> {
     ) -> Result<Page<Transfer>, Error<Refusal>> {
         let order = queries::history_of_all().after(after);
         let order = order.map_err(|bad| Error::Refused(bad.into()))?;
-        let after = order.query().after.as_ref().and_then(place);
-        let mut rows = Vec::new();
-        let mut assets = self.assets(None).await?;
-        loop {
-            for asset in &assets.rows {
-                let numbers = self.log_until(asset, time.clone(), after).await?;
-                let select = queries::history_of_asset(asset.code, &numbers);
-                rows.append(&mut self.parlor.select(&select.limit(self.page_size)).await?.rows);
-            }
-            // Of what has been found already, only the latest can still be on the page.
+        let place = order.query().after.as_ref().map(place).transpose();
+        let place = place.map_err(|bad| Error::Refused(bad.into()))?;
+        let (mut rows, limit) = (Vec::new(), self.page_size as usize);
+        for asset in self.parlor.every(&queries::assets(), |_| {}).await? {
+            let numbers = self.log_until(&asset, time.clone(), place).await?;
+            let select = queries::history_of_asset(asset.code, &numbers).limit(self.page_size);
+            rows.append(&mut self.parlor.select(&select).await?.rows);
+            // Of what has been found so far, only the latest can still be on the page.
             rows.sort_by_key(|row| Reverse((row.at, row.id())));
-            let limit = self.page_size as usize;
-            let is_full = rows.len() >= limit;
             rows.truncate(limit);
-            match assets.next {
-                Some(next) => assets = self.assets(Some(&next)).await?,
-                None => {
-                    let last = rows.last().filter(|_| is_full).cloned();
-                    let cursor = |last| Cursor::of(&Row::from(last), order.query());
-                    let next = last.map(|last| cursor(last).render(order.query().name));
-                    return Ok(Page { rows, next });
-                }
-            }
         }
+        let last = rows.last().filter(|_| rows.len() == limit).cloned().map(Row::from);
+        let next = last.map(|row| Cursor::of(&row, order.query()).render(order.query().name));
+        Ok(Page { rows, next })
     }
 
     /// The numbers of an asset's log that are in a span of time, and on the page after a place.
@@ -211,12 +201,12 @@ pub(super) fn is_reference(text: &str) -> bool {
 }
 
 /// The place that a cursor over all assets names.
-fn place(cursor: &Cursor) -> Option<(Timestamp, TransferId)> {
+fn place(cursor: &Cursor) -> Result<(Timestamp, TransferId), BadCursor> {
     let [Value::Time(at), Value::Uuid(transaction), Value::Int(leg)] = cursor.0[..] else {
-        return None;
+        return Err(BadCursor);
     };
-    let leg = u8::try_from(leg).ok()?;
-    Some((at, TransferId { transaction: transaction.into(), leg }))
+    let leg = u8::try_from(leg).map_err(|_| BadCursor)?;
+    Ok((at, TransferId { transaction: transaction.into(), leg }))
 }
 
 #[cfg(test)]
