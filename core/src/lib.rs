@@ -71,3 +71,8 @@ pub fn queries() -> Vec<storage::NamedQuery> {
     all.extend(economy::ledger::queries::all());
     all
 }
+
+/// Every named reckoning there is, with arguments that stand for any.
+pub fn aggregates() -> Vec<storage::Aggregate> {
+    economy::ledger::queries::aggregates()
+}

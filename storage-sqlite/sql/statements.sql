@@ -258,14 +258,77 @@ SELECT leg_id, n, started_at, ended_at, recovered FROM leg_reconnect WHERE leg_i
 -- The read calls.samples, by primary key.
 SELECT leg_id, at, window_ms, rtt_ms, jitter_ms, loss_in_ppm, loss_out_ppm, bitrate_in, bitrate_out, quality, mos_centi FROM quality_sample WHERE leg_id = ?1 ORDER BY leg_id, at LIMIT ?2;
 
+-- The read ledger.asset, by primary key.
+SELECT code, scale, transferable, sealed, supply_cap, changes, closed_until, size, at, issued, burned, frontier FROM ledger_asset WHERE code = ?1 ORDER BY code LIMIT ?2;
+
+-- The read ledger.assets, by primary key.
+SELECT code, scale, transferable, sealed, supply_cap, changes, closed_until, size, at, issued, burned, frontier FROM ledger_asset WHERE 1 ORDER BY code LIMIT ?1;
+
+-- The read ledger.account, by primary key.
+SELECT id, asset, kind, owner, debits_posted, credits_posted, debits_pending, credits_pending, has_floor, credit_limit, ceiling, frozen_in, frozen_out, closed, velocity, version, changes FROM ledger_account WHERE id = ?1 ORDER BY id LIMIT ?2;
+
+-- The read ledger.accounts_by_id, by primary key.
+SELECT id, asset, kind, owner, debits_posted, credits_posted, debits_pending, credits_pending, has_floor, credit_limit, ceiling, frozen_in, frozen_out, closed, velocity, version, changes FROM ledger_account WHERE id IN (?1) ORDER BY id LIMIT ?2;
+
+-- The read ledger.wallets, by primary key.
+SELECT owner, kind, asset, account_id FROM ledger_wallet WHERE owner = ?1 ORDER BY owner, kind, asset LIMIT ?2;
+
+-- The read ledger.accounts_of_asset, by ledger_account_by_kind.
+SELECT id, asset, kind, owner, debits_posted, credits_posted, debits_pending, credits_pending, has_floor, credit_limit, ceiling, frozen_in, frozen_out, closed, velocity, version, changes FROM ledger_account WHERE asset = ?1 ORDER BY kind, id LIMIT ?2;
+
+-- The read ledger.accounts_of_kind, by ledger_account_by_kind.
+SELECT id, asset, kind, owner, debits_posted, credits_posted, debits_pending, credits_pending, has_floor, credit_limit, ceiling, frozen_in, frozen_out, closed, velocity, version, changes FROM ledger_account WHERE asset = ?1 AND kind = ?2 ORDER BY id LIMIT ?3;
+
+-- The read ledger.transaction, by primary key.
+SELECT transaction_id, leg, legs, asset, seq, at, effective_at, kind, phase, debit_account, credit_account, amount, about, about_leg, expires_at, user_id, reference, metadata, memo, fingerprint FROM ledger_transfer WHERE transaction_id = ?1 ORDER BY transaction_id, leg LIMIT ?2;
+
+-- The read ledger.memo, by primary key.
+SELECT transaction_id, salt, text FROM ledger_memo WHERE transaction_id = ?1 ORDER BY transaction_id LIMIT ?2;
+
+-- The read ledger.hold, by primary key.
+SELECT transaction_id, leg, asset, debit_account, credit_account, amount, captured, released, state, expires_at FROM ledger_hold WHERE transaction_id = ?1 AND leg = ?2 ORDER BY transaction_id, leg LIMIT ?3;
+
+-- The read ledger.holds, by ledger_hold_of_account.
+SELECT transaction_id, leg, asset, debit_account, credit_account, amount, captured, released, state, expires_at FROM ledger_hold WHERE debit_account = ?1 ORDER BY state, transaction_id, leg LIMIT ?2;
+
+-- The read ledger.open_holds, by ledger_hold_of_account.
+SELECT transaction_id, leg, asset, debit_account, credit_account, amount, captured, released, state, expires_at FROM ledger_hold WHERE debit_account = ?1 AND state = ?2 ORDER BY transaction_id, leg LIMIT ?3;
+
 -- The read ledger.holds_due, by ledger_hold_due.
 SELECT transaction_id, leg, asset, debit_account, credit_account, amount, captured, released, state, expires_at FROM ledger_hold WHERE expires_at <= ?1 AND expires_at IS NOT NULL ORDER BY expires_at, transaction_id, leg LIMIT ?2;
 
 -- The read ledger.rejections_due, by ledger_rejection_expiry.
 SELECT transaction_id, fingerprint, request, refusal, at, expires_at FROM ledger_rejection WHERE expires_at <= ?1 ORDER BY expires_at, transaction_id LIMIT ?2;
 
--- The read ledger.asset, by primary key.
-SELECT code, scale, transferable, sealed, supply_cap, changes, closed_until, size, at, issued, burned, frontier FROM ledger_asset WHERE code = ?1 ORDER BY code LIMIT ?2;
+-- The read ledger.history_of_user, by ledger_transfer_by_user.
+SELECT transaction_id, leg, legs, asset, seq, at, effective_at, kind, phase, debit_account, credit_account, amount, about, about_leg, expires_at, user_id, reference, metadata, memo, fingerprint FROM ledger_transfer WHERE user_id = ?1 AND ((1) AND (1)) AND (1) AND (1) AND (1) ORDER BY at DESC, transaction_id DESC, leg DESC LIMIT ?2;
+
+-- The read ledger.history_of_user, by ledger_transfer_by_user.
+SELECT transaction_id, leg, legs, asset, seq, at, effective_at, kind, phase, debit_account, credit_account, amount, about, about_leg, expires_at, user_id, reference, metadata, memo, fingerprint FROM ledger_transfer WHERE user_id = ?1 AND (at >= ?2 AND at <= ?3) AND (debit_account = ?4 OR credit_account = ?5) AND (1) AND (1) ORDER BY at DESC, transaction_id DESC, leg DESC LIMIT ?6;
+
+-- The read ledger.history_of_kind, by ledger_transfer_by_kind.
+SELECT transaction_id, leg, legs, asset, seq, at, effective_at, kind, phase, debit_account, credit_account, amount, about, about_leg, expires_at, user_id, reference, metadata, memo, fingerprint FROM ledger_transfer WHERE kind = ?1 AND ((1) AND (1)) AND (1) ORDER BY at DESC, transaction_id DESC, leg DESC LIMIT ?2;
+
+-- The read ledger.history_of_kind, by ledger_transfer_by_kind.
+SELECT transaction_id, leg, legs, asset, seq, at, effective_at, kind, phase, debit_account, credit_account, amount, about, about_leg, expires_at, user_id, reference, metadata, memo, fingerprint FROM ledger_transfer WHERE kind = ?1 AND (at >= ?2 AND at <= ?3) AND asset = ?4 ORDER BY at DESC, transaction_id DESC, leg DESC LIMIT ?5;
+
+-- The read ledger.history_of_asset, by ledger_transfer_seq.
+SELECT transaction_id, leg, legs, asset, seq, at, effective_at, kind, phase, debit_account, credit_account, amount, about, about_leg, expires_at, user_id, reference, metadata, memo, fingerprint FROM ledger_transfer WHERE asset = ?1 AND seq >= ?2 AND seq <= ?3 ORDER BY seq DESC LIMIT ?4;
+
+-- The read ledger.entries, by primary key.
+SELECT account_id, version, transaction_id, leg, side, phase, kind, amount, at, debits_posted, credits_posted, debits_pending, credits_pending FROM ledger_entry WHERE account_id = ?1 AND version >= ?2 AND version <= ?3 ORDER BY account_id, version LIMIT ?4;
+
+-- The read ledger.history_of_account, by primary key.
+SELECT account_id, version, transaction_id, leg, side, phase, kind, amount, at, debits_posted, credits_posted, debits_pending, credits_pending FROM ledger_entry WHERE account_id = ?1 AND version >= ?2 AND version <= ?3 AND (1) ORDER BY account_id DESC, version DESC LIMIT ?4;
+
+-- The read ledger.history_of_account, by primary key.
+SELECT account_id, version, transaction_id, leg, side, phase, kind, amount, at, debits_posted, credits_posted, debits_pending, credits_pending FROM ledger_entry WHERE account_id = ?1 AND version >= ?2 AND version <= ?3 AND kind = ?4 ORDER BY account_id DESC, version DESC LIMIT ?5;
+
+-- The read ledger.by_reference, by ledger_transfer_by_reference.
+SELECT transaction_id, leg, legs, asset, seq, at, effective_at, kind, phase, debit_account, credit_account, amount, about, about_leg, expires_at, user_id, reference, metadata, memo, fingerprint FROM ledger_transfer WHERE reference = ?1 ORDER BY transaction_id, leg LIMIT ?2;
+
+-- The read ledger.by_references, by ledger_transfer_by_reference.
+SELECT transaction_id, leg, legs, asset, seq, at, effective_at, kind, phase, debit_account, credit_account, amount, about, about_leg, expires_at, user_id, reference, metadata, memo, fingerprint FROM ledger_transfer WHERE reference IN (?1) AND (debit_account = ?2 OR credit_account = ?3) AND reference IS NOT NULL ORDER BY reference, transaction_id, leg LIMIT ?4;
 
 -- The read ledger.transfer, by primary key.
 SELECT transaction_id, leg, legs, asset, seq, at, effective_at, kind, phase, debit_account, credit_account, amount, about, about_leg, expires_at, user_id, reference, metadata, memo, fingerprint FROM ledger_transfer WHERE transaction_id = ?1 AND leg = ?2 ORDER BY transaction_id, leg LIMIT ?3;
@@ -284,9 +347,6 @@ SELECT asset, n, seq, at, scale, transferable, sealed, supply_cap, closed_until,
 
 -- The read ledger.blocks, by primary key.
 SELECT asset, n, root, head, previous, at FROM ledger_block WHERE asset = ?1 AND n >= ?2 AND n <= ?3 ORDER BY asset, n LIMIT ?4;
-
--- The read ledger.assets, by primary key.
-SELECT code, scale, transferable, sealed, supply_cap, changes, closed_until, size, at, issued, burned, frontier FROM ledger_asset WHERE 1 ORDER BY code LIMIT ?1;
 
 -- The read ledger.every_account, by primary key.
 SELECT id, asset, kind, owner, debits_posted, credits_posted, debits_pending, credits_pending, has_floor, credit_limit, ceiling, frozen_in, frozen_out, closed, velocity, version, changes FROM ledger_account WHERE 1 ORDER BY id LIMIT ?1;

@@ -43,19 +43,31 @@ pub struct Query {
 }
 
 impl Query {
-    /// The columns the rows are sorted by, each once: key included, unless no two rows agree in what
-    /// it is ordered by anyway. Not every engine knows by itself that there is nothing more to sort.
+    /// The columns the rows are sorted by, each once: the key follows, unless a unique index says
+    /// that no two of the rows agree in what they are sorted by already.
     pub fn sorting(&self) -> Vec<&'static str> {
         let mut columns = self.order.clone();
-        let is_unique = self.table.indexes.iter().any(|index| {
-            let is_whole = index.unique && index.only.is_none();
-            is_whole && index.columns.iter().all(|column| self.order.contains(column))
-        });
-        if !is_unique {
+        if columns.is_empty() || !self.is_settled_by_order() {
             let key = self.table.key.iter().map(|c| c.name);
             columns.extend(key.filter(|name| !self.order.contains(name)));
         }
         columns
+    }
+
+    /// Whether a unique index is of nothing but columns that are sorted by, or are one value.
+    fn is_settled_by_order(&self) -> bool {
+        let parts = match &self.filter {
+            Filter::All(parts) => &parts[..],
+            part => std::slice::from_ref(part),
+        };
+        let is_one =
+            |name: &str| parts.iter().any(|it| matches!(it, Filter::Eq(of, _) if *of == name));
+        let is_settled = |name: &&str| {
+            let of = self.table.all_columns().find(|column| column.name == *name);
+            of.is_some_and(|it| !it.optional && (self.order.contains(name) || is_one(name)))
+        };
+        let unique = self.table.indexes.iter().filter(|it| it.unique && it.only.is_none());
+        unique.into_iter().any(|index| index.columns.iter().all(is_settled))
     }
 }
 

@@ -215,7 +215,8 @@ pub fn an_aggregate_with_a_filter_is_carried_by_its_index<H: Harness>(harness: &
         if fill {
             world.write([sample::rows(1, false), sample::rows(2, true)].concat());
         }
-        for aggregate in [bans.aggregate(), connected.aggregate()] {
+        let mine = [bans.aggregate().clone(), connected.aggregate().clone()];
+        for aggregate in &[mine.to_vec(), crate::aggregates()].concat() {
             let name = aggregate.name;
             let Some(plan) = harness.explain_aggregate(&world.store, aggregate) else { continue };
             let named = plan.indexes.iter().any(|index| index == aggregate.index);

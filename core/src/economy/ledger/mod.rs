@@ -23,18 +23,24 @@ mod code;
 mod commands;
 mod events;
 mod expire;
+mod export;
 mod finding;
+mod history;
 mod log;
 mod post;
 mod proof;
 pub(crate) mod queries;
 mod reads;
+mod reconcile;
 mod refund;
 mod refusal;
+mod report;
 mod rows;
 mod seal;
+mod series;
 mod share;
 mod state;
+mod statement;
 mod transaction;
 mod verify;
 mod working;
@@ -48,13 +54,19 @@ pub use commands::{
 };
 pub use events::Event;
 pub use expire::{EXPIRY, ExpireHold};
+pub use export::{Chunk, Export, Format};
 pub use finding::{FINDINGS_MAX, Finding, Findings, Place};
+pub use history::TransferFilter;
 pub use log::LogEntry;
 pub use post::{Outcome, Receipt, Request, post};
 pub use proof::Proof;
 pub use reads::Reads;
+pub use reconcile::{
+    Match, PROVIDER_LINES_MAX, ProviderLine, RECONCILED_MAX, Reconciliation, reconcile,
+};
 pub use refund::{Refund, refund};
 pub use refusal::{Field, Refusal};
+pub use report::{DAYS_MAX, HoldsEnding, ReadProgress, Supply, TrialBalance, Turnover, Volume};
 pub use rows::{
     Account, AccountChange, AccountId, Asset, AssetChange, Block, Entry, Hold, Memo, OwnerId,
     Rejection, Returned, TransactionId, Transfer, TransferId, Wallet, Window,
@@ -62,6 +74,7 @@ pub use rows::{
 pub use seal::BLOCK_LEAVES;
 pub use share::{Fee, PARTS_MAX, PPM, Rate, split};
 pub use state::{AccountKind, HoldInput, HoldState, Phase, Side};
+pub use statement::{Counters, Line, Statement};
 pub use transaction::{
     AMOUNT_MAX, Action, LEGS_MAX, Leg, MEMO_BYTES_MAX, METADATA_BYTES_MAX, REFERENCE_BYTES_MAX,
     Shortfall, Transaction,

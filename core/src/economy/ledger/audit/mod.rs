@@ -250,7 +250,7 @@ impl Parlor {
     }
 
     /// The transfers of some transactions, by id.
-    async fn transfers_by_id(
+    pub(super) async fn transfers_by_id(
         &self,
         ids: &[TransactionId],
     ) -> Result<BTreeMap<TransferId, Transfer>, StoreError> {
@@ -262,7 +262,7 @@ impl Parlor {
     }
 
     /// All rows of a query, a page after the other.
-    async fn every<R: Stored>(
+    pub(super) async fn every<R: Stored>(
         &self,
         query: &Select<R>,
         mut count: impl FnMut(usize),
