@@ -82,8 +82,9 @@ impl Parlor {
         self.entropy.draw()
     }
 
-    /// A new identifier, for what no command makes.
-    pub(crate) fn new_id<I: From<Uuid>>(&self) -> I {
+    /// A new identifier, for what no command makes, such as a
+    /// [`Transaction`](crate::economy::ledger::Transaction): a UUID of version 7 (RFC 9562 §5.7).
+    pub fn new_id<I: From<Uuid>>(&self) -> I {
         Ctx::new(self.now(), Actor::HOST, self.settings.clone(), self.draw()).new_id()
     }
 

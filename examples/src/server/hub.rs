@@ -149,7 +149,9 @@ fn frame(envelope: &Envelope) -> Frame {
     let emitted = &envelope.emitted;
     let left = match &emitted.event {
         AnyEvent::Rooms(Event::Left { participant, .. }) => Some(*participant),
-        AnyEvent::Rooms(_) | AnyEvent::Identity(_) | AnyEvent::Calls(_) => None,
+        AnyEvent::Rooms(_) | AnyEvent::Identity(_) | AnyEvent::Calls(_) | AnyEvent::Ledger(_) => {
+            None
+        }
     };
     let told = Told {
         position: envelope.position,
