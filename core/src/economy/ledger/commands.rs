@@ -290,6 +290,11 @@ impl Command for Close {
             return Err(Refusal::CloseNonZero { balance }.into());
         }
         let account = account_of(draft, self.account)?;
+        // What went elsewhere under this id may have gone when it was closed before.
+        let balance = i64::try_from(account.balance()).unwrap_or(i64::MAX);
+        if balance != 0 {
+            return Err(Refusal::CloseNonZero { balance }.into());
+        }
         Ok(change_account(draft, ctx, Account { closed: true, ..account })?)
     }
 }
