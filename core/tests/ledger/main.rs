@@ -12,12 +12,16 @@ mod edges;
 mod exchange;
 mod holds;
 mod invariants;
+mod model;
 mod outcomes;
 mod precedence;
 mod refunds;
 mod returned;
+mod seals;
+mod steps;
 mod transfers;
 mod velocity;
+mod walk;
 
 use std::cell::Cell;
 use std::fmt::Debug;
