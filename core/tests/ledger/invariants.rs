@@ -7,8 +7,9 @@ use parlor_core::economy::ledger::{
     Account, AccountChange, AccountId, AccountKind, Asset, AssetChange, AssetCode, Block, Entry,
     Hold, HoldState, Memo, Phase, Rejection, Returned, Side, Transfer, TransferId, Wallet,
 };
-use parlor_core::record::Timestamp;
-use parlor_core::storage::{MemoryStore, Store};
+use parlor_core::record::{Record as _, Timestamp};
+use parlor_core::storage::MemoryStore;
+use parlor_core::tables::Row;
 
 use crate::returned;
 
@@ -66,25 +67,44 @@ struct Sums {
 
 impl Books {
     pub(crate) fn read(world: &World<MemoryStore>) -> Self {
-        Self::of(world)
+        let tables = [
+            Asset::TABLE,
+            AssetChange::TABLE,
+            Account::TABLE,
+            AccountChange::TABLE,
+            Wallet::TABLE,
+            Transfer::TABLE,
+            Memo::TABLE,
+            Entry::TABLE,
+            Hold::TABLE,
+            Returned::TABLE,
+            Rejection::TABLE,
+            Block::TABLE,
+        ];
+        Self::of(tables.into_iter().flat_map(|table| world.table(table)))
     }
 
-    fn of<S: Store>(world: &World<S>) -> Self {
-        let accounts = world.rows::<Account>().into_iter().map(|it| (it.id, it));
-        Self {
-            assets: world.rows::<Asset>().into_iter().map(|it| (it.code, it)).collect(),
-            asset_changes: world.rows(),
-            accounts: accounts.collect(),
-            account_changes: world.rows(),
-            wallets: world.rows(),
-            transfers: world.rows(),
-            memos: world.rows(),
-            entries: world.rows(),
-            holds: world.rows(),
-            returned: world.rows(),
-            rejections: world.rows(),
-            blocks: world.rows(),
+    /// Those among the rows.
+    pub(crate) fn of(rows: impl Iterator<Item = Row>) -> Self {
+        let mut books = Self::default();
+        for row in rows {
+            match row {
+                Row::Asset(it) => drop(books.assets.insert(it.code, *it)),
+                Row::AssetChange(it) => books.asset_changes.push(*it),
+                Row::Account(it) => drop(books.accounts.insert(it.id, *it)),
+                Row::AccountChange(it) => books.account_changes.push(*it),
+                Row::Wallet(it) => books.wallets.push(*it),
+                Row::Transfer(it) => books.transfers.push(*it),
+                Row::Memo(it) => books.memos.push(*it),
+                Row::Entry(it) => books.entries.push(*it),
+                Row::Hold(it) => books.holds.push(*it),
+                Row::Returned(it) => books.returned.push(*it),
+                Row::Rejection(it) => books.rejections.push(*it),
+                Row::Block(it) => books.blocks.push(*it),
+                _ => {}
+            }
         }
+        books
     }
 
     /// That two of them have the same rows, what is remembered of refusals left out (I9).

@@ -7,6 +7,7 @@
 )]
 
 mod accounts;
+mod batches;
 mod clocks;
 mod edges;
 mod exchange;

@@ -31,7 +31,7 @@ const fn account_id_of(n: u128) -> AccountId {
 }
 
 /// What is opened before a walk.
-fn opened() -> (Vec<OpenAsset>, Vec<OpenAccount>) {
+pub(crate) fn opened() -> (Vec<OpenAsset>, Vec<OpenAccount>) {
     use AccountKind::{Burn, Dispute, Earnings, Fees, Issuance, Liquidity, Promo, Wallet};
     let gems = OpenAsset { transferable: false, supply_cap: Some(90), ..OpenAsset::new(GEM, 0) };
     let open = |asset, id, kind, owner: Option<u128>, floor| OpenAccount {
