@@ -12,6 +12,7 @@ mod clocks;
 mod edges;
 mod exchange;
 mod holds;
+mod hostile;
 mod invariants;
 mod model;
 mod outcomes;
