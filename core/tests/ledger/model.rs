@@ -2,15 +2,20 @@
 //! one with the lowest number is given. What it would answer is a set, as more than one answer may be
 //! right.
 
+mod conflicts;
+mod legs;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use parlor_core::economy::ledger::{
     AccountId, AccountKind, Action, AssetCode, Field, HoldState, Kind, Leg, Limits, Outcome,
-    OwnerId, Phase, Receipt, Refund, Refusal, Request, Shortfall, Side, Transaction, TransactionId,
+    OwnerId, Phase, Receipt, Refund, Refusal, Request, Shortfall, Transaction, TransactionId,
     TransferId,
 };
 use parlor_core::record::Timestamp;
+
+use conflicts::{differ, differ_from_posted};
 
 /// How long a refusal sticks, in microseconds.
 const STICKS: i64 = 7 * 24 * 60 * 60 * 1_000_000;
@@ -98,6 +103,12 @@ struct Part {
     credit: AccountId,
     amount: i64,
     ends: Option<i64>,
+}
+
+impl Part {
+    fn of(leg: &Leg, phase: Phase, amount: i64) -> Self {
+        Self { phase, debit: leg.debit, credit: leg.credit, amount, ends: None }
+    }
 }
 
 impl Model {
@@ -229,279 +240,6 @@ impl Model {
         }
         let (asset, seq, at) = receipt.unwrap();
         Ok(Receipt { transaction: tx.id, asset, seq, at: Timestamp(at), legs: transfers })
-    }
-
-    /// All reasons against a leg, before limits are looked at; else what it comes to.
-    fn leg(&mut self, tx: &Transaction, leg: &Leg, n: u8) -> Result<Vec<Part>, Refusal> {
-        let mut no = Vec::new();
-        let (debit, credit) = (self.accounts.get(&leg.debit), self.accounts.get(&leg.credit));
-        for (side, it) in [(Side::Debit, debit), (Side::Credit, credit)] {
-            if it.is_none() {
-                no.push(Refusal::AccountNotFound { side, leg: n });
-            }
-        }
-        let asset = self.assets.get(&leg.asset);
-        if asset.is_none() {
-            no.push(Refusal::AssetNotFound { leg: n });
-        }
-        lowest(no)?;
-        let (debit, credit, asset) = (debit.unwrap(), credit.unwrap(), asset.unwrap());
-        let at = self.now.max(asset.at + 1);
-        let mut no = Vec::new();
-        for (side, it) in [(Side::Debit, debit), (Side::Credit, credit)] {
-            if it.asset != leg.asset {
-                no.push(Refusal::AssetMismatch { side, leg: n });
-            }
-            if it.closed && !matches!(leg.action, Action::Void { .. }) {
-                no.push(Refusal::AccountClosed { side, leg: n });
-            }
-        }
-        if !matches!(leg.action, Action::Void { .. }) {
-            if credit.frozen.0 {
-                no.push(Refusal::AccountFrozenIn { leg: n });
-            }
-            if debit.frozen.1 {
-                no.push(Refusal::AccountFrozenOut { leg: n });
-            }
-            let effective = tx.effective_at.map_or(at, |it| it.0);
-            if asset.closed_until.is_some_and(|until| effective < until) {
-                no.push(Refusal::PeriodSealed { leg: n });
-            }
-        }
-        let personal = |it: &AnAccount| {
-            [AccountKind::Wallet, AccountKind::Earnings, AccountKind::Promo].contains(&it.kind)
-        };
-        let is_gift = personal(debit) && personal(credit) && debit.owner != credit.owner;
-        let is_new = matches!(leg.action, Action::Transfer | Action::Hold { .. });
-        if is_gift && is_new && !asset.transferable {
-            no.push(Refusal::AssetNotTransferable { leg: n });
-        }
-        let part = |phase, amount| Part {
-            phase,
-            debit: leg.debit,
-            credit: leg.credit,
-            amount,
-            ends: None,
-        };
-        let parts = match &leg.action {
-            Action::Transfer => vec![part(Phase::Single, leg.amount)],
-            Action::Hold { expires_in } => {
-                let ends = expires_in.map(|it| at + it.as_micros() as i64);
-                vec![Part { ends, ..part(Phase::Hold, leg.amount) }]
-            }
-            Action::Capture { hold, last } => {
-                self.why_not_resolve(tx, leg, n, *hold, at, true, &mut no);
-                lowest(std::mem::take(&mut no))?;
-                let it = self.holds.get_mut(hold).unwrap();
-                it.left -= leg.amount;
-                let rest = if *last { std::mem::take(&mut it.left) } else { 0 };
-                if it.left == 0 {
-                    it.state = HoldState::Captured;
-                }
-                let mut parts = vec![part(Phase::Capture, leg.amount)];
-                parts.extend((rest > 0).then(|| part(Phase::Void, rest)));
-                parts
-            }
-            Action::Void { hold } => {
-                self.why_not_resolve(tx, leg, n, *hold, at, false, &mut no);
-                lowest(std::mem::take(&mut no))?;
-                let it = self.holds.get_mut(hold).unwrap();
-                let amount = leg.amount.min(it.left);
-                it.left -= amount;
-                if it.left == 0 {
-                    it.state = HoldState::Voided;
-                }
-                vec![part(Phase::Void, amount)]
-            }
-            Action::Refund { of, shortfall } => {
-                // Who covers is looked at once both sides are found good.
-                lowest(std::mem::take(&mut no))?;
-                let there = debit.available().map_or(leg.amount, |it| it.clamp(0, leg.amount));
-                let (own, covered) = match shortfall {
-                    Shortfall::Reject => (leg.amount, None),
-                    Shortfall::Take => (there.max(1), None),
-                    Shortfall::Cover(by) => (there, Some((*by, leg.amount - there))),
-                };
-                let mut parts = Vec::new();
-                parts.extend((own > 0).then(|| part(Phase::Refund, own)));
-                if let Some((by, amount)) = covered.filter(|(_, amount)| *amount > 0) {
-                    match self.accounts.get(&by) {
-                        None => no.push(Refusal::AccountNotFound { side: Side::Debit, leg: n }),
-                        Some(it) => {
-                            if it.asset != leg.asset {
-                                no.push(Refusal::AssetMismatch { side: Side::Debit, leg: n });
-                            }
-                            if it.closed {
-                                no.push(Refusal::AccountClosed { side: Side::Debit, leg: n });
-                            }
-                            if it.frozen.1 {
-                                no.push(Refusal::AccountFrozenOut { leg: n });
-                            }
-                        }
-                    }
-                    parts.push(Part { debit: by, ..part(Phase::Refund, amount) });
-                }
-                let total = own + covered.map_or(0, |(_, amount)| amount);
-                self.why_not_return(tx, leg, n, *of, total, false, &mut no);
-                lowest(std::mem::take(&mut no))?;
-                self.transfers.get_mut(of).unwrap().returned += total;
-                parts
-            }
-            Action::Reverse { of } => {
-                self.why_not_return(tx, leg, n, *of, leg.amount, true, &mut no);
-                lowest(std::mem::take(&mut no))?;
-                let it = self.transfers.get_mut(of).unwrap();
-                (it.returned, it.undone) = (it.amount, true);
-                vec![part(Phase::Reversal, leg.amount)]
-            }
-        };
-        lowest(no)?;
-        Ok(parts)
-    }
-
-    fn why_not_resolve(
-        &self,
-        tx: &Transaction,
-        leg: &Leg,
-        n: u8,
-        id: TransferId,
-        at: i64,
-        captures: bool,
-        no: &mut Vec<Refusal>,
-    ) {
-        let Some(hold) = self.holds.get(&id) else {
-            // What the transaction itself moves has not been moved yet.
-            no.push(match self.transfers.contains_key(&id) && id.transaction != tx.id {
-                true => Refusal::NotAHold { leg: n },
-                false => Refusal::HoldNotFound { leg: n },
-            });
-            return;
-        };
-        match hold.state {
-            HoldState::Captured => no.push(Refusal::HoldAlreadyCaptured),
-            HoldState::Voided => no.push(Refusal::HoldVoided),
-            HoldState::Expired => no.push(Refusal::HoldExpired),
-            HoldState::Open if hold.ends.is_some_and(|it| it <= at) => {
-                no.push(Refusal::HoldExpired);
-            }
-            HoldState::Open => {}
-        }
-        if captures && leg.amount > hold.left {
-            no.push(Refusal::ExceedsHold { leg: n, remaining: hold.left });
-        }
-        for (same, field) in [
-            (hold.asset == leg.asset, Field::Asset),
-            (hold.debit == leg.debit, Field::Debit),
-            (hold.credit == leg.credit, Field::Credit),
-        ] {
-            if !same {
-                no.push(Refusal::HoldMismatch { leg: n, field });
-            }
-        }
-    }
-
-    fn why_not_return(
-        &self,
-        tx: &Transaction,
-        leg: &Leg,
-        n: u8,
-        of: TransferId,
-        amount: i64,
-        undoes: bool,
-        no: &mut Vec<Refusal>,
-    ) {
-        let it = self.transfers.get(&of).filter(|_| of.transaction != tx.id);
-        let Some(it) = it else {
-            no.push(Refusal::OriginalNotFound { leg: n });
-            return;
-        };
-        let refundable = it.amount - it.returned;
-        // Of what was undone nothing is left, and that it was undone says more.
-        match it.undone {
-            true => no.push(Refusal::AlreadyReversed { leg: n }),
-            false if amount > refundable || undoes && amount != it.amount => {
-                no.push(Refusal::RefundExceedsOriginal { leg: n, refundable });
-            }
-            false => {}
-        }
-        if !matches!(it.phase, Phase::Single | Phase::Capture) {
-            no.push(Refusal::NotReversible { leg: n });
-        }
-        for (same, field) in [
-            (it.asset == leg.asset, Field::Asset),
-            (it.credit == leg.debit, Field::Debit),
-            (it.debit == leg.credit, Field::Credit),
-        ] {
-            if !same {
-                no.push(Refusal::OriginalMismatch { leg: n, field });
-            }
-        }
-    }
-
-    /// All limits that stand against a part; else it is as it says.
-    fn go(
-        &mut self,
-        tx: &Transaction,
-        leg: &Leg,
-        n: u8,
-        number: u8,
-        part: Part,
-    ) -> Result<(i64, i64), Refusal> {
-        let Part { phase, debit, credit, amount, ends } = part;
-        let asset = &self.assets[&leg.asset];
-        let at = self.now.max(asset.at + 1);
-        let (from, to) = (&self.accounts[&debit], &self.accounts[&credit]);
-        let mut no = Vec::new();
-        let is_new = !matches!(phase, Phase::Capture | Phase::Void | Phase::Expiry);
-        if let Some(available) = from.available().filter(|it| is_new && *it < amount) {
-            no.push(Refusal::InsufficientFunds { leg: n, available: available.max(0) });
-        }
-        if let Some(room) = to.room().filter(|it| is_new && *it < amount) {
-            no.push(Refusal::CeilingExceeded { leg: n, room: room.max(0) });
-        }
-        if matches!(phase, Phase::Single | Phase::Hold) {
-            no.extend(from.too_fast(n, amount, at));
-        }
-        let outside =
-            |it: &AnAccount| [AccountKind::Issuance, AccountKind::Burn].contains(&it.kind);
-        let circulating: i64 = self
-            .accounts
-            .values()
-            .filter(|it| it.asset == leg.asset && !outside(it))
-            .map(|it| it.balance)
-            .sum();
-        let moves =
-            matches!(phase, Phase::Single | Phase::Capture | Phase::Refund | Phase::Reversal);
-        if moves && outside(from) && !outside(to) {
-            let room = asset.cap.map(|cap| cap - circulating);
-            if let Some(room) = room.filter(|room| *room < amount) {
-                no.push(Refusal::SupplyCapExceeded { leg: n, room });
-            }
-        }
-        lowest(no)?;
-
-        let from = self.accounts.get_mut(&debit).unwrap();
-        if moves {
-            from.balance -= amount;
-        }
-        from.going += pending(phase, amount);
-        if matches!(phase, Phase::Single | Phase::Hold) {
-            from.outs.values_mut().for_each(|outs| outs.push((at, amount)));
-        }
-        let to = self.accounts.get_mut(&credit).unwrap();
-        if moves {
-            to.balance += amount;
-        }
-        to.coming += pending(phase, amount);
-        let id = TransferId { transaction: tx.id, leg: number };
-        let asset = leg.asset;
-        if phase == Phase::Hold {
-            let state = HoldState::Open;
-            self.holds.insert(id, Held { asset, debit, credit, left: amount, state, ends });
-        }
-        let (returned, undone) = (0, false);
-        self.transfers.insert(id, Moved { asset, debit, credit, amount, phase, returned, undone });
-        Ok(self.log(asset))
     }
 
     /// The transaction that a refund comes to.
@@ -721,71 +459,4 @@ fn shares(amount: i64, left: &[i64]) -> Vec<i64> {
         rounded_up[next] = true;
     }
     shares
-}
-
-/// The first field that differs.
-fn differ(first: &Request, new: &Request) -> Field {
-    let found = match (first, new) {
-        (Request::Post(a), Request::Post(b)) => fields(a, b),
-        (Request::Refund(a), Request::Refund(b)) => refund_fields(a, b),
-        _ => return Field::Legs,
-    };
-    found.into_iter().find(|(same, _)| !same).unwrap().1
-}
-
-/// The fields that may be named, where what was asked for is known by what was posted of it.
-fn differ_from_posted(first: &Request, new: &Request) -> Vec<Field> {
-    match (first, new) {
-        (Request::Post(a), Request::Post(b)) => {
-            let field = differ(first, new);
-            let is_telling = |leg: &Leg| match leg.action {
-                Action::Void { .. } | Action::Capture { .. } => false,
-                Action::Refund { shortfall, .. } => shortfall == Shortfall::Reject,
-                Action::Transfer | Action::Hold { .. } | Action::Reverse { .. } => true,
-            };
-            let is_head = fields(a, b).iter().take(6).any(|(same, _)| !same);
-            match is_head || a.legs.iter().chain(&b.legs).all(is_telling) {
-                true => vec![field],
-                false => vec![field, Field::Legs, Field::Amount, Field::Action],
-            }
-        }
-        (Request::Refund(a), Request::Refund(b)) => {
-            let heads = refund_fields(a, b).into_iter().take(3).find(|(same, _)| !same);
-            vec![heads.map_or(Field::Amount, |(_, field)| field)]
-        }
-        (Request::Post(_), Request::Refund(_)) => vec![Field::Of, Field::Kind, Field::Amount],
-        (Request::Refund(_), Request::Post(_)) => Field::ALL.to_vec(),
-    }
-}
-
-fn refund_fields(a: &Refund, b: &Refund) -> Vec<(bool, Field)> {
-    vec![
-        (a.of == b.of, Field::Of),
-        (a.kind == b.kind, Field::Kind),
-        (a.user == b.user, Field::User),
-        (a.amount == b.amount, Field::Amount),
-        (a == b, Field::Action),
-    ]
-}
-
-fn fields(a: &Transaction, b: &Transaction) -> Vec<(bool, Field)> {
-    let mut fields = vec![
-        (a.kind == b.kind, Field::Kind),
-        (a.user == b.user, Field::User),
-        (a.reference == b.reference, Field::Reference),
-        (a.metadata == b.metadata, Field::Metadata),
-        (a.memo == b.memo, Field::Memo),
-        (a.effective_at == b.effective_at, Field::EffectiveAt),
-        (a.legs.len() == b.legs.len(), Field::Legs),
-    ];
-    for (a, b) in a.legs.iter().zip(&b.legs) {
-        fields.extend([
-            (a.asset == b.asset, Field::Asset),
-            (a.debit == b.debit, Field::Debit),
-            (a.credit == b.credit, Field::Credit),
-            (a.amount == b.amount, Field::Amount),
-            (a.action == b.action, Field::Action),
-        ]);
-    }
-    fields
 }

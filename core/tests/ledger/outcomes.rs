@@ -24,7 +24,8 @@ fn full(bank: &Bank, amount: i64) -> Transaction {
 
 /// The same with one field changed, and with that and all that come after it changed.
 fn variants(of: &Transaction) -> Vec<(Field, Transaction)> {
-    let changes: [(Field, fn(&mut Transaction)); 12] = [
+    type Change = fn(&mut Transaction);
+    let changes: [(Field, Change); 12] = [
         (Field::Kind, |it| it.kind = Kind::of("gift")),
         (Field::User, |it| it.user = None),
         (Field::Reference, |it| it.reference = Some("psp-2".into())),
