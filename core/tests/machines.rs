@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 
 use parlor_core::calls::{LegInput, LegState};
+use parlor_core::economy::ledger::{HoldInput, HoldState};
 use parlor_core::engine::Refusal;
 use parlor_core::rooms::{
     ConnectionInput, ConnectionState, MicInput, MicState, RoomInput, RoomStatus, StageInput,
@@ -65,6 +66,13 @@ fn a_microphone() {
 fn a_leg() {
     let (states, inputs) = (LegState::ALL, LegInput::ALL);
     insta::assert_snapshot!(table(states, inputs, LegState::word, LegInput::word, LegState::next));
+}
+
+#[test]
+fn a_hold() {
+    let (states, inputs) = (HoldState::ALL, HoldInput::ALL);
+    let table = table(states, inputs, HoldState::word, HoldInput::word, HoldState::next);
+    insta::assert_snapshot!(table);
 }
 
 #[test]

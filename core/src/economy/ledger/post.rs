@@ -61,8 +61,9 @@ impl Outcome {
 ///
 /// It asks for all rows at once: a command that names its own needs beforehand is run once more.
 /// Checks come in the order of [`Refusal::number`]: what is malformed, then the id, then how things
-/// stand, leg by leg. A refusal for how things stand is recorded under the id, even though the
-/// command is refused with it.
+/// stand, leg by leg. Only whether it has taken effect by now is asked after the id, so that a retry
+/// is one even when the clock is put back. A refusal for how things stand is recorded under the id,
+/// even though the command is refused with it.
 ///
 /// # Errors
 /// [`Missing`], or why not.
@@ -71,12 +72,13 @@ pub fn post(
     ctx: &Ctx,
     transaction: &Transaction,
 ) -> Result<Outcome, Stop<Refusal>> {
-    transaction.check(ctx.now)?;
+    transaction.check()?;
     draft.need(transaction.needs())?;
     let fingerprint = transaction.fingerprint();
     if let Some(receipt) = replay(draft, ctx, transaction, fingerprint)? {
         return Ok(Outcome::Replayed(receipt));
     }
+    transaction.check_time(ctx.now)?;
     match Posting::new(ctx, fingerprint).run(draft, transaction) {
         Ok(receipt) => Ok(Outcome::Posted(receipt)),
         Err(Stop::Missing(missing)) => Err(missing.into()),
@@ -95,7 +97,7 @@ pub(super) fn post_resolved(
     transaction: &Transaction,
     fingerprint: Digest,
 ) -> Result<Receipt, Stop<Refusal>> {
-    transaction.check(ctx.now)?;
+    transaction.check()?;
     draft.need(transaction.needs())?;
     Posting::new(ctx, fingerprint).run(draft, transaction)
 }
@@ -141,7 +143,12 @@ fn replay(
     if let Some(first) = draft.look::<Transfer>((id, 0))? {
         return match first.fingerprint == fingerprint {
             true => Ok(Some(first.receipt())),
-            false => Err(differs(transaction.differs_from_posted(&posted(draft, first)?))),
+            false => {
+                draft.need([Memo::share(id)])?;
+                let memo = draft.look::<Memo>(id)?;
+                let transfers = posted(draft, first)?;
+                Err(differs(transaction.differs_from_posted(&transfers, memo)))
+            }
         };
     }
     match earlier_rejection(draft, ctx, id)? {
@@ -446,6 +453,9 @@ impl<'c> Posting<'c> {
             Shortfall::Take => (there.max(1), None),
             Shortfall::Cover(from) => (there, Some((from, amount - there))),
         };
+        if let Some((from, 1..)) = covered {
+            self.check_cover(draft, at, from)?;
+        }
         let total = own + covered.map_or(0, |(_, amount)| amount);
         self.give_back(draft, at, of, total, false)?;
         let back = |debit, amount| Movement {
@@ -460,10 +470,7 @@ impl<'c> Posting<'c> {
             self.go(draft, at, back(debit, own))?;
         }
         match covered {
-            Some((from, amount)) if amount > 0 => {
-                self.check_cover(draft, at, from)?;
-                self.go(draft, at, back(from, amount))
-            }
+            Some((from, amount @ 1..)) => self.go(draft, at, back(from, amount)),
             Some(_) | None => Ok(()),
         }
     }
@@ -513,7 +520,8 @@ impl<'c> Posting<'c> {
         }
         let returned = self.returned.get(draft, of.key())?.expect("it was put there");
         let refundable = returned.amount - returned.returned;
-        if !returned.reversed && (amount > refundable || reverses && amount != refundable) {
+        let is_part = reverses && amount != returned.amount;
+        if !returned.reversed && (amount > refundable || is_part) {
             return Err(Refusal::RefundExceedsOriginal { leg, refundable }.into());
         }
         if returned.reversed {
@@ -738,6 +746,8 @@ impl Asset {
             *to = to.checked_add(amount).ok_or_else(|| overflow.clone())?;
             Ok::<(), Refusal>(())
         };
+        let supply = |it: &Self| i128::from(it.issued) - i128::from(it.burned);
+        let before = supply(self);
         for (kind, amount) in [(debit, amount), (credit, -amount)] {
             match kind {
                 AccountKind::Issuance => add(&mut self.issued, amount)?,
@@ -745,11 +755,10 @@ impl Asset {
                 _ => {}
             }
         }
-        let supply = i128::from(self.issued) - i128::from(self.burned);
+        let supply = supply(self);
         match self.supply_cap {
-            // What comes back from where it was used up counts again.
-            Some(cap) if supply > cap.into() => {
-                let room = narrow(i128::from(cap) - (supply - i128::from(amount)));
+            Some(cap) if supply > before && supply > cap.into() => {
+                let room = narrow(i128::from(cap) - before);
                 Err(Refusal::SupplyCapExceeded { leg, room })
             }
             Some(_) | None => Ok(()),

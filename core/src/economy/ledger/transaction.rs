@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::canonical::Canonical;
 use super::{
-    Account, AccountId, Asset, AssetCode, Field, Hold, Kind, Phase, Refusal, Rejection, Returned,
-    TransactionId, Transfer, TransferId,
+    Account, AccountId, Asset, AssetCode, Field, Hold, Kind, Memo, Phase, Refusal, Rejection,
+    Returned, TransactionId, Transfer, TransferId,
 };
 use crate::Uuid;
 use crate::identity::UserId;
@@ -277,11 +277,11 @@ impl Transaction {
         TransferId { transaction: self.id, leg }
     }
 
-    /// Whether it is one at all, whatever is in the ledger.
+    /// Whether it is one at all, whatever is in the ledger and whatever time it is.
     ///
     /// # Errors
     /// A [`Refusal`] below 200.
-    pub fn check(&self, now: Timestamp) -> Result<(), Refusal> {
+    pub fn check(&self) -> Result<(), Refusal> {
         if self.id.0.is_nil() || self.id.0 == Uuid::max() {
             return Err(Refusal::InvalidId);
         }
@@ -294,13 +294,35 @@ impl Transaction {
         for (n, leg) in (0..).zip(&self.legs) {
             leg.check(n)?;
         }
-        let is_visible = |text: &str| text.bytes().all(|b| b.is_ascii_graphic());
-        let is_storable = |text: &str| !text.contains('\0');
-        check_text(Field::Reference, &self.reference, REFERENCE_BYTES_MAX, is_visible)?;
-        check_text(Field::Metadata, &self.metadata, METADATA_BYTES_MAX, is_storable)?;
-        check_text(Field::Memo, &self.memo, MEMO_BYTES_MAX, is_storable)?;
+        let texts = [
+            (Field::Reference, &self.reference, REFERENCE_BYTES_MAX),
+            (Field::Metadata, &self.metadata, METADATA_BYTES_MAX),
+            (Field::Memo, &self.memo, MEMO_BYTES_MAX),
+        ];
+        let texts = texts.iter().filter_map(|(field, it, max)| Some((*field, it.as_ref()?, *max)));
+        if let Some((field, ..)) = texts.clone().find(|(_, text, max)| text.len() > *max) {
+            return Err(Refusal::TextTooLong { field });
+        }
+        if self.effective_at.is_some_and(|at| at < Timestamp::default()) {
+            return Err(Refusal::BadTimestamp);
+        }
+        for (field, text, _) in texts {
+            let is_wellformed = match field {
+                Field::Reference => text.bytes().all(|b| b.is_ascii_graphic()),
+                _ => !text.contains('\0'),
+            };
+            if text.is_empty() || !is_wellformed {
+                return Err(Refusal::TextMalformed { field });
+            }
+        }
+        Ok(())
+    }
+
+    /// That it has taken effect by now. It is asked after the id: what was posted stays posted when
+    /// the clock is put back.
+    pub(super) fn check_time(&self, now: Timestamp) -> Result<(), Refusal> {
         match self.effective_at {
-            Some(at) if at > now || at < Timestamp::default() => Err(Refusal::BadTimestamp),
+            Some(at) if at > now => Err(Refusal::BadTimestamp),
             Some(_) | None => Ok(()),
         }
     }
@@ -366,42 +388,70 @@ impl Transaction {
         all.find(|(same, _)| !same).map_or(Field::Legs, |(_, field)| field)
     }
 
-    /// The first field in which it differs from what was posted under the same id. Where one leg
-    /// became several transfers, that is the legs.
-    pub(super) fn differs_from_posted(&self, posted: &[Transfer]) -> Field {
+    /// The first field in which it differs from what was posted under the same id, of which `memo`
+    /// may have been erased. Where one leg became several transfers, that is the legs.
+    pub(super) fn differs_from_posted(&self, posted: &[Transfer], memo: Option<&Memo>) -> Field {
         let Some(first) = posted.first() else { return Field::Legs };
-        let effective_at = (first.effective_at != first.at).then_some(first.effective_at);
+        let is_erased = first.memo.is_some() && memo.is_none();
+        let same_memo = match is_erased {
+            true => self.memo.is_some(),
+            false => self.memo.as_ref() == memo.map(|it| &it.text),
+        };
+        let effective_at = self.effective_at.unwrap_or(first.at);
         let heads = [
             (self.kind == first.kind, Field::Kind),
             (self.user == first.user_id, Field::User),
             (self.reference == first.reference, Field::Reference),
             (self.metadata == first.metadata, Field::Metadata),
-            (self.memo.is_some() == first.memo.is_some(), Field::Memo),
-            (self.effective_at == effective_at, Field::EffectiveAt),
+            (same_memo, Field::Memo),
+            (effective_at == first.effective_at, Field::EffectiveAt),
             (self.legs.len() == posted.len(), Field::Legs),
         ];
-        let legs = self.legs.iter().zip(posted).flat_map(|(leg, posted)| {
-            let is_same = match leg.action {
-                Action::Transfer => posted.phase == Phase::Single,
-                Action::Hold { .. } => posted.phase == Phase::Hold,
-                Action::Capture { hold, .. } => is_about(posted, Phase::Capture, hold),
-                Action::Void { hold } => is_about(posted, Phase::Void, hold),
-                Action::Refund { of, .. } => is_about(posted, Phase::Refund, of),
-                Action::Reverse { of } => is_about(posted, Phase::Reversal, of),
-            };
+        let legs = || self.legs.iter().zip(posted);
+        let fields = legs().flat_map(|(leg, posted)| {
             [
                 (leg.asset == posted.asset, Field::Asset),
                 (leg.debit == posted.debit_account, Field::Debit),
                 (leg.credit == posted.credit_account, Field::Credit),
-                (leg.amount == posted.amount, Field::Amount),
-                (is_same, Field::Action),
+                (leg.amount == posted.amount || leg.is_cut_to(posted), Field::Amount),
+                (leg.did(posted), Field::Action),
             ]
         });
-        let mut all = heads.into_iter().chain(legs);
-        // Nothing that was posted differs: it is the memo, of which the log has a salted hash, or
-        // what a leg would have done in other circumstances.
-        let unseen = if self.memo.is_some() { Field::Memo } else { Field::Action };
+        let mut all = heads.into_iter().chain(fields);
+        // Where nothing that was posted differs, it is what the log does not have: the memo that was
+        // erased, more than there was to move, or what would have been done in other circumstances.
+        let unseen = match is_erased {
+            true => Field::Memo,
+            false if legs().any(|(leg, posted)| leg.is_cut_to(posted)) => Field::Amount,
+            false => Field::Action,
+        };
         all.find(|(same, _)| !same).map_or(unseen, |(_, field)| field)
+    }
+}
+
+impl Leg {
+    /// Whether it may have asked for more than was posted of it.
+    fn is_cut_to(&self, posted: &Transfer) -> bool {
+        let takes_less = matches!(
+            self.action,
+            Action::Void { .. } | Action::Refund { shortfall: Shortfall::Take, .. }
+        );
+        takes_less && posted.amount < self.amount
+    }
+
+    /// Whether that is what was done, as far as the log tells.
+    fn did(&self, posted: &Transfer) -> bool {
+        match self.action {
+            Action::Transfer => posted.phase == Phase::Single,
+            Action::Hold { expires_in } => {
+                let expires_at = expires_in.map(|time| posted.at + time);
+                posted.phase == Phase::Hold && posted.expires_at == expires_at
+            }
+            Action::Capture { hold, .. } => is_about(posted, Phase::Capture, hold),
+            Action::Void { hold } => is_about(posted, Phase::Void, hold),
+            Action::Refund { of, .. } => is_about(posted, Phase::Refund, of),
+            Action::Reverse { of } => is_about(posted, Phase::Reversal, of),
+        }
     }
 }
 
@@ -409,17 +459,4 @@ fn is_about(posted: &Transfer, phase: Phase, about: TransferId) -> bool {
     posted.phase == phase
         && posted.about == Some(about.transaction)
         && posted.about_leg == Some(about.leg)
-}
-
-fn check_text(
-    field: Field,
-    text: &Option<String>,
-    max: usize,
-    fits: impl Fn(&str) -> bool,
-) -> Result<(), Refusal> {
-    match text {
-        Some(text) if text.len() > max => Err(Refusal::TextTooLong { field }),
-        Some(text) if text.is_empty() || !fits(text) => Err(Refusal::TextMalformed { field }),
-        Some(_) | None => Ok(()),
-    }
 }

@@ -1,0 +1,273 @@
+//! What becomes of commands does not depend on which of them a store takes together: answers, rows
+//! and hashes are those of the same commands one by one.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use super::*;
+use crate::model::Model;
+use crate::seals::Sealed;
+use crate::steps::Step;
+use crate::walk::opened;
+use parlor_core::economy::ledger::{Close, ClosePeriod, ExpireHold, Field, Reopen, Rest};
+use parlor_core::engine::{AnyCommand, AnyRefusal, Ctx, Settings};
+use parlor_core::storage::{Held, Plan, Run, Stop, Work, Write};
+use parlor_core::tables::{Key, Row};
+use proptest::prelude::*;
+use proptest_state_machine::ReferenceStateMachine;
+
+/// A command, and when it comes in.
+type Timed = (Timestamp, AnyCommand);
+/// What was said of a command, as data.
+type Said = Result<serde_json::Value, AnyRefusal>;
+
+/// A store of the simplest kind: it does what a plan says.
+#[derive(Default)]
+struct Tiny {
+    rows: BTreeMap<Key, Row>,
+    said: BTreeMap<usize, Said>,
+    /// Which command was answered when.
+    order: Vec<usize>,
+    /// How many transactions it made of them.
+    rounds: usize,
+}
+
+impl Tiny {
+    /// Takes in so many commands before each round, whether or not the ones before have been
+    /// answered.
+    fn run(commands: &[Timed], order: impl Iterator<Item = usize>, cuts: &[usize]) -> Self {
+        let mut tiny = Self::default();
+        let said = Arc::new(Mutex::new(BTreeMap::new()));
+        let (mut plan, mut order) = (Plan::new(), order.peekable());
+        let mut cuts = cuts.iter().cycle();
+        while order.peek().is_some() || !plan.is_empty() {
+            for n in order.by_ref().take(*cuts.next().unwrap()) {
+                plan.admit(work(n, &commands[n], &said), n);
+            }
+            tiny.round(&mut plan);
+        }
+        tiny.said = std::mem::take(&mut said.lock().unwrap());
+        tiny
+    }
+
+    fn round(&mut self, plan: &mut Plan<usize>) {
+        let locks = plan.locks();
+        let held = locks.into_iter().map(|(key, lock)| {
+            let row = self.rows.get(&key).cloned();
+            (key, lock, row)
+        });
+        let resolved = plan.resolve(&Held::found(held));
+        for write in resolved.writes {
+            let (is_new, row) = match write {
+                Write::Insert(row) => (true, row),
+                Write::Update(row) => (false, row),
+            };
+            let before = self.rows.insert(row.key(), row);
+            assert_eq!(before.is_none(), is_new, "{before:?}");
+        }
+        for key in resolved.deletes {
+            self.rows.remove(&key).unwrap();
+        }
+        for (n, end) in plan.settled() {
+            end.unwrap();
+            self.order.push(n);
+        }
+        self.rounds += 1;
+    }
+
+    fn books(&self) -> Books {
+        Books::of(self.rows.values().cloned())
+    }
+}
+
+/// The n-th command, in a context that is the same each time.
+fn work(n: usize, (now, command): &Timed, said: &Arc<Mutex<BTreeMap<usize, Said>>>) -> Work {
+    let mut seed = [0; 32];
+    seed[..8].copy_from_slice(&(n as u64).to_be_bytes());
+    let ctx = Ctx::new(*now, Actor::HOST, Arc::new(Settings::default()), seed);
+    let (command, said) = (command.clone(), said.clone());
+    Work::new(ctx, move |draft, ctx| {
+        let (run, end) = match command.decide(draft, ctx) {
+            Ok(output) => (Run::Done, Ok(output)),
+            Err(Stop::Refused(refusal)) => (Run::Refused, Err(refusal)),
+            Err(Stop::Missing(missing)) => return Run::Missing(missing),
+        };
+        said.lock().unwrap().insert(n, end);
+        run
+    })
+}
+
+/// The same, one by one, in an order.
+fn one_by_one(commands: &[Timed], order: &[usize]) -> Tiny {
+    let mut all = Tiny::default();
+    let said = Arc::new(Mutex::new(BTreeMap::new()));
+    for &n in order {
+        let mut plan = Plan::new();
+        plan.admit(work(n, &commands[n], &said), n);
+        while !plan.is_empty() {
+            all.round(&mut plan);
+        }
+    }
+    all.said = std::mem::take(&mut said.lock().unwrap());
+    all
+}
+
+#[track_caller]
+fn assert_same(one: &Tiny, other: &Tiny) {
+    for (n, said) in &one.said {
+        assert_eq!(said, &other.said[n], "command {n}");
+    }
+    assert_eq!(one.said.len(), other.said.len());
+    for (key, row) in &one.rows {
+        assert_eq!(Some(row), other.rows.get(key));
+    }
+    assert_eq!(one.rows.len(), other.rows.len());
+}
+
+/// The commands of a random walk. What is due is told hold by hold.
+fn commands(mut model: Model, steps: Vec<Step>, filled: bool) -> Vec<Timed> {
+    let (assets, accounts) = opened();
+    let mut now = Timestamp(model.now);
+    let mut all: Vec<Timed> = assets.into_iter().map(|it| (now, it.into())).collect();
+    all.extend(accounts.into_iter().map(|it| (now, it.into())));
+    // Up to a few entries before the first block is whole.
+    for n in (0..16).filter(|_| filled) {
+        let mut tx = Transaction::new(tx_id(0xf000 + n), Kind::of("fill"));
+        tx.legs = vec![Leg::transfer(COIN, MINT, if n % 2 == 0 { ADA } else { BEN }, 1); 63];
+        all.push((now, Post(tx).into()));
+    }
+    for step in steps {
+        let command: Option<AnyCommand> = match step.clone() {
+            Step::Post(tx) => Some(Post(tx).into()),
+            Step::Refund(refund) => Some(refund.into()),
+            Step::Freeze(account, (incoming, outgoing)) => {
+                Some(Freeze { account, incoming, outgoing }.into())
+            }
+            Step::Close(account, rest) => {
+                let rest = rest.map(|(to, transaction, kind)| Rest { to, transaction, kind });
+                Some(Close { account, rest }.into())
+            }
+            Step::Reopen(account) => Some(Reopen { account }.into()),
+            Step::Limit(account, limits) => Some(SetLimits { account, limits }.into()),
+            Step::ClosePeriod(asset, until) => {
+                Some(ClosePeriod { asset, until: Timestamp(until) }.into())
+            }
+            Step::Clock(to) => {
+                now = Timestamp(to);
+                None
+            }
+            Step::Tick => {
+                let holds = model.holds.keys().map(|hold| ExpireHold { hold: *hold });
+                all.extend(holds.map(|it| (now, it.into())));
+                None
+            }
+        };
+        all.extend(command.map(|it| (now, it)));
+        model = <Model as ReferenceStateMachine>::apply(model, &step);
+    }
+    all
+}
+
+fn walks() -> impl Strategy<Value = (Vec<Timed>, Vec<usize>)> {
+    let cuts = prop::collection::vec(prop_oneof![1..4_usize, 1..40_usize], 1..10);
+    (Model::sequential_strategy(1..80), cuts, any::<bool>())
+        .prop_map(|((model, steps, _), cuts, filled)| (commands(model, steps, filled), cuts))
+}
+
+/// A few on every change; `.ci/full` asks for more.
+fn config() -> ProptestConfig {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(24);
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    /// Whatever a store takes together, there is an order in which it could have been one by one.
+    #[test]
+    fn a_batch_is_its_commands_one_by_one((commands, cuts) in walks()) {
+        let batched = Tiny::run(&commands, 0..commands.len(), &cuts);
+        assert_same(&batched, &one_by_one(&commands, &batched.order));
+        let books = batched.books();
+        books.check();
+        Sealed::default().check(&books);
+    }
+
+    /// Transactions name all they need at once, so that it is the order in which they came.
+    #[test]
+    fn transactions_are_posted_in_the_order_they_came((mut commands, cuts) in walks()) {
+        let is_later = |command: &AnyCommand| {
+            !matches!(command.name(), "ledger.post" | "ledger.open_asset" | "ledger.open_account")
+        };
+        commands.retain(|(_, command)| !is_later(command));
+        let all: Vec<usize> = (0..commands.len()).collect();
+        let plain = one_by_one(&commands, &all);
+        let batched = Tiny::run(&commands, all.iter().copied(), &cuts);
+        assert_same(&plain, &batched);
+        let halves = Tiny::run(&commands, all.iter().copied(), &[commands.len() / 2 + 1]);
+        assert_same(&plain, &halves);
+        assert!(halves.rounds < plain.rounds || commands.len() < 4);
+    }
+}
+
+/// A bank's commands before the ones that matter.
+fn opening() -> Vec<Timed> {
+    let (assets, accounts) = opened();
+    let now = World::<MemoryStore>::BEGIN;
+    let assets = assets.into_iter().map(|it| (now, AnyCommand::from(it)));
+    assets.chain(accounts.into_iter().map(|it| (now, it.into()))).collect()
+}
+
+#[test]
+fn an_id_that_is_twice_in_a_batch_takes_effect_once() {
+    let now = World::<MemoryStore>::BEGIN;
+    let tx = |id, amount| {
+        let leg = Leg::transfer(COIN, MINT, ADA, amount);
+        Transaction::new(tx_id(id), Kind::of("tip")).leg(leg.clone()).leg(leg)
+    };
+    let short = |amount| {
+        Transaction::new(tx_id(9), Kind::of("tip")).leg(Leg::transfer(COIN, BEN, ADA, amount))
+    };
+    let mut commands = opening();
+    let first = commands.len();
+    let batch = [tx(7, 5), tx(7, 5), tx(7, 6), short(1), tx(8, 1), short(1), short(2), tx(7, 5)];
+    commands.extend(batch.into_iter().map(|tx| (now, Post(tx).into())));
+    let tiny = Tiny::run(&commands, 0..commands.len(), &[commands.len()]);
+    let said = |n: usize| tiny.said[&(first + n)].clone();
+    let outcome = |n| serde_json::from_value::<Outcome>(said(n).unwrap()).unwrap();
+    let Outcome::Posted(receipt) = outcome(0) else { panic!("{:?}", said(0)) };
+    assert_eq!(outcome(1), Outcome::Replayed(receipt));
+    assert_eq!(outcome(7), Outcome::Replayed(receipt));
+    let code = |n| said(n).unwrap_err().code;
+    assert_eq!((code(2), code(6)), ("ledger.id_conflict", "ledger.id_conflict"));
+    let conflict = AnyRefusal::new(&Refusal::IdConflict { field: Field::Amount });
+    assert_eq!((said(2), said(6)), (Err(conflict.clone()), Err(conflict)));
+    assert_eq!(code(3), "ledger.insufficient_funds");
+    assert_eq!(said(3), said(5));
+    let books = tiny.books();
+    assert_eq!((books.transfers.len(), books.rejections.len()), (4, 1));
+    assert_eq!(books.accounts[&ADA].balance(), 12);
+}
+
+#[test]
+fn a_block_is_whole_at_its_1024th_entry_wherever_that_is() {
+    let (assets, accounts) = (opened().0, opened().1);
+    assert_eq!((assets.len(), accounts.len()), (2, 13));
+    let now = World::<MemoryStore>::BEGIN;
+    let mut commands = opening();
+    // Nine entries are the asset and its accounts.
+    for n in 0..70 {
+        let mut tx = Transaction::new(tx_id(0xf000 + n), Kind::of("fill"));
+        tx.legs = vec![Leg::transfer(COIN, MINT, ADA, 1); 31];
+        commands.push((now, Post(tx).into()));
+    }
+    let all: Vec<usize> = (0..commands.len()).collect();
+    let plain = one_by_one(&commands, &all);
+    let books = plain.books();
+    Sealed::default().check(&books);
+    let size = books.assets[&COIN].size;
+    assert_eq!((size, books.blocks.len()), (9 + 70 * 31, 2));
+    for cut in [7, 40, 1_000] {
+        assert_same(&plain, &Tiny::run(&commands, all.iter().copied(), &[cut]));
+    }
+}
