@@ -100,7 +100,7 @@ impl Statements {
         let on = on.collect::<Vec<_>>().join(" AND ");
         let read = format!("SELECT {all} FROM {wanted} JOIN {name} AS t ON {on}");
 
-        let set = table.columns.iter().map(|column| format!("{0} = v.{0}", column.name));
+        let set = table.updated().map(|column| format!("{0} = v.{0}", column.name));
         let set = set.collect::<Vec<_>>().join(", ");
         let given = unnest(&columns);
         let update = || format!("UPDATE {name} AS t SET {set} FROM {given} WHERE {on}");

@@ -6,7 +6,9 @@
 --
 -- What is written once has triggers that forbid UPDATE and DELETE. REPLACE deletes rows without
 -- asking them, unless the connection has `recursive_triggers` on, which another application's need
--- not have; hence a trigger before each INSERT looks whether the row, or its number, is there.
+-- not have; hence a trigger before each INSERT looks whether the row, or its number, is there. All
+-- of them roll the whole transaction back: nobody goes on after that, and no statement keeps a
+-- journal for the case.
 
 CREATE TABLE ledger_asset (
     -- What is counted in, and where its log stands.
@@ -214,9 +216,8 @@ CREATE TABLE ledger_transfer (
     memo           BLOB,             -- the salted hash of the memo, which may be gone
     fingerprint    BLOB    NOT NULL, -- the hash of the request, by which a retry is known
     PRIMARY KEY (transaction_id, leg),
-    -- What is moved has an account to come from and one to go to.
-    FOREIGN KEY (debit_account) REFERENCES ledger_account (id),
-    FOREIGN KEY (credit_account) REFERENCES ledger_account (id),
+    -- No foreign keys to the accounts: the decision holds their rows, none is ever deleted, and with
+    -- a trigger beside them each insert would keep a journal of its own.
     CONSTRAINT ledger_transfer_id_is_uuid            CHECK (length(transaction_id) = 16),
     -- 64 legs of two transfers each.
     CONSTRAINT ledger_transfer_leg_is_of_legs        CHECK (
@@ -293,8 +294,7 @@ CREATE TABLE ledger_entry (
     credits_posted  INTEGER NOT NULL,
     debits_pending  INTEGER NOT NULL,
     credits_pending INTEGER NOT NULL,
-    -- Two entries of one version would be an update that was lost (I2). No foreign keys: the
-    -- transfer's say the same of the same accounts, and there are two entries to each.
+    -- Two entries of one version would be an update that was lost (I2). No foreign keys, as above.
     PRIMARY KEY (account_id, version),
     CONSTRAINT ledger_entry_ids_are_uuids     CHECK (
         length(account_id) = 16 AND length(transaction_id) = 16
@@ -409,12 +409,12 @@ CREATE UNIQUE INDEX ledger_block_chain ON ledger_block (asset, previous);
 
 CREATE TRIGGER ledger_transfer_is_never_updated BEFORE UPDATE ON ledger_transfer
 BEGIN
-    SELECT RAISE(ABORT, 'transfers are never changed');
+    SELECT RAISE(ROLLBACK, 'transfers are never changed');
 END;
 
 CREATE TRIGGER ledger_transfer_is_never_deleted BEFORE DELETE ON ledger_transfer
 BEGIN
-    SELECT RAISE(ABORT, 'transfers are never deleted');
+    SELECT RAISE(ROLLBACK, 'transfers are never deleted');
 END;
 
 CREATE TRIGGER ledger_transfer_is_never_replaced BEFORE INSERT ON ledger_transfer
@@ -422,17 +422,17 @@ WHEN EXISTS (
     SELECT 1 FROM ledger_transfer WHERE transaction_id = NEW.transaction_id AND leg = NEW.leg
 ) OR EXISTS (SELECT 1 FROM ledger_transfer WHERE asset = NEW.asset AND seq = NEW.seq)
 BEGIN
-    SELECT RAISE(ABORT, 'transfers are never replaced');
+    SELECT RAISE(ROLLBACK, 'transfers are never replaced');
 END;
 
 CREATE TRIGGER ledger_entry_is_never_updated BEFORE UPDATE ON ledger_entry
 BEGIN
-    SELECT RAISE(ABORT, 'entries are never changed');
+    SELECT RAISE(ROLLBACK, 'entries are never changed');
 END;
 
 CREATE TRIGGER ledger_entry_is_never_deleted BEFORE DELETE ON ledger_entry
 BEGIN
-    SELECT RAISE(ABORT, 'entries are never deleted');
+    SELECT RAISE(ROLLBACK, 'entries are never deleted');
 END;
 
 CREATE TRIGGER ledger_entry_is_never_replaced BEFORE INSERT ON ledger_entry
@@ -440,34 +440,34 @@ WHEN EXISTS (
     SELECT 1 FROM ledger_entry WHERE account_id = NEW.account_id AND version = NEW.version
 )
 BEGIN
-    SELECT RAISE(ABORT, 'entries are never replaced');
+    SELECT RAISE(ROLLBACK, 'entries are never replaced');
 END;
 
 CREATE TRIGGER ledger_block_is_never_updated BEFORE UPDATE ON ledger_block
 BEGIN
-    SELECT RAISE(ABORT, 'blocks are never changed');
+    SELECT RAISE(ROLLBACK, 'blocks are never changed');
 END;
 
 CREATE TRIGGER ledger_block_is_never_deleted BEFORE DELETE ON ledger_block
 BEGIN
-    SELECT RAISE(ABORT, 'blocks are never deleted');
+    SELECT RAISE(ROLLBACK, 'blocks are never deleted');
 END;
 
 CREATE TRIGGER ledger_block_is_never_replaced BEFORE INSERT ON ledger_block
 WHEN EXISTS (SELECT 1 FROM ledger_block WHERE asset = NEW.asset AND n = NEW.n)
     OR EXISTS (SELECT 1 FROM ledger_block WHERE asset = NEW.asset AND previous = NEW.previous)
 BEGIN
-    SELECT RAISE(ABORT, 'blocks are never replaced');
+    SELECT RAISE(ROLLBACK, 'blocks are never replaced');
 END;
 
 CREATE TRIGGER ledger_account_change_is_never_updated BEFORE UPDATE ON ledger_account_change
 BEGIN
-    SELECT RAISE(ABORT, 'changes of accounts are never changed');
+    SELECT RAISE(ROLLBACK, 'changes of accounts are never changed');
 END;
 
 CREATE TRIGGER ledger_account_change_is_never_deleted BEFORE DELETE ON ledger_account_change
 BEGIN
-    SELECT RAISE(ABORT, 'changes of accounts are never deleted');
+    SELECT RAISE(ROLLBACK, 'changes of accounts are never deleted');
 END;
 
 CREATE TRIGGER ledger_account_change_is_never_replaced BEFORE INSERT ON ledger_account_change
@@ -475,24 +475,24 @@ WHEN EXISTS (
     SELECT 1 FROM ledger_account_change WHERE account_id = NEW.account_id AND n = NEW.n
 ) OR EXISTS (SELECT 1 FROM ledger_account_change WHERE asset = NEW.asset AND seq = NEW.seq)
 BEGIN
-    SELECT RAISE(ABORT, 'changes of accounts are never replaced');
+    SELECT RAISE(ROLLBACK, 'changes of accounts are never replaced');
 END;
 
 CREATE TRIGGER ledger_asset_change_is_never_updated BEFORE UPDATE ON ledger_asset_change
 BEGIN
-    SELECT RAISE(ABORT, 'changes of assets are never changed');
+    SELECT RAISE(ROLLBACK, 'changes of assets are never changed');
 END;
 
 CREATE TRIGGER ledger_asset_change_is_never_deleted BEFORE DELETE ON ledger_asset_change
 BEGIN
-    SELECT RAISE(ABORT, 'changes of assets are never deleted');
+    SELECT RAISE(ROLLBACK, 'changes of assets are never deleted');
 END;
 
 CREATE TRIGGER ledger_asset_change_is_never_replaced BEFORE INSERT ON ledger_asset_change
 WHEN EXISTS (SELECT 1 FROM ledger_asset_change WHERE asset = NEW.asset AND n = NEW.n)
     OR EXISTS (SELECT 1 FROM ledger_asset_change WHERE asset = NEW.asset AND seq = NEW.seq)
 BEGIN
-    SELECT RAISE(ABORT, 'changes of assets are never replaced');
+    SELECT RAISE(ROLLBACK, 'changes of assets are never replaced');
 END;
 
 -- What is kept of it goes on, and never back.
@@ -503,28 +503,28 @@ WHEN NEW.id <> OLD.id OR NEW.asset <> OLD.asset OR NEW.kind <> OLD.kind
     OR NEW.credits_posted < OLD.credits_posted OR NEW.version < OLD.version
     OR NEW.changes < OLD.changes
 BEGIN
-    SELECT RAISE(ABORT, 'an account stays what it is, and its sums never shrink');
+    SELECT RAISE(ROLLBACK, 'an account stays what it is, and its sums never shrink');
 END;
 
 CREATE TRIGGER ledger_account_is_never_deleted BEFORE DELETE ON ledger_account
 BEGIN
-    SELECT RAISE(ABORT, 'accounts are never deleted');
+    SELECT RAISE(ROLLBACK, 'accounts are never deleted');
 END;
 
 CREATE TRIGGER ledger_account_is_never_replaced BEFORE INSERT ON ledger_account
 WHEN EXISTS (SELECT 1 FROM ledger_account WHERE id = NEW.id)
 BEGIN
-    SELECT RAISE(ABORT, 'accounts are never replaced');
+    SELECT RAISE(ROLLBACK, 'accounts are never replaced');
 END;
 
 CREATE TRIGGER ledger_wallet_is_never_updated BEFORE UPDATE ON ledger_wallet
 BEGIN
-    SELECT RAISE(ABORT, 'wallets are never changed');
+    SELECT RAISE(ROLLBACK, 'wallets are never changed');
 END;
 
 CREATE TRIGGER ledger_wallet_is_never_deleted BEFORE DELETE ON ledger_wallet
 BEGIN
-    SELECT RAISE(ABORT, 'wallets are never deleted');
+    SELECT RAISE(ROLLBACK, 'wallets are never deleted');
 END;
 
 CREATE TRIGGER ledger_wallet_is_never_replaced BEFORE INSERT ON ledger_wallet
@@ -533,25 +533,25 @@ WHEN EXISTS (
     WHERE owner = NEW.owner AND kind = NEW.kind AND asset = NEW.asset
 )
 BEGIN
-    SELECT RAISE(ABORT, 'wallets are never replaced');
+    SELECT RAISE(ROLLBACK, 'wallets are never replaced');
 END;
 
 CREATE TRIGGER ledger_asset_goes_on BEFORE UPDATE ON ledger_asset
 WHEN NEW.code <> OLD.code OR NEW.scale <> OLD.scale OR NEW.sealed <> OLD.sealed
     OR NEW.size < OLD.size OR NEW.changes < OLD.changes
 BEGIN
-    SELECT RAISE(ABORT, 'an asset stays what it is, and its log never shrinks');
+    SELECT RAISE(ROLLBACK, 'an asset stays what it is, and its log never shrinks');
 END;
 
 CREATE TRIGGER ledger_asset_is_never_deleted BEFORE DELETE ON ledger_asset
 BEGIN
-    SELECT RAISE(ABORT, 'assets are never deleted');
+    SELECT RAISE(ROLLBACK, 'assets are never deleted');
 END;
 
 CREATE TRIGGER ledger_asset_is_never_replaced BEFORE INSERT ON ledger_asset
 WHEN EXISTS (SELECT 1 FROM ledger_asset WHERE code = NEW.code)
 BEGIN
-    SELECT RAISE(ABORT, 'assets are never replaced');
+    SELECT RAISE(ROLLBACK, 'assets are never replaced');
 END;
 
 CREATE TRIGGER ledger_hold_goes_on BEFORE UPDATE ON ledger_hold
@@ -559,12 +559,12 @@ WHEN NEW.transaction_id <> OLD.transaction_id OR NEW.leg <> OLD.leg OR NEW.asset
     OR NEW.debit_account <> OLD.debit_account OR NEW.credit_account <> OLD.credit_account
     OR NEW.amount <> OLD.amount OR NEW.captured < OLD.captured OR NEW.released < OLD.released
 BEGIN
-    SELECT RAISE(ABORT, 'a hold stays what it is, and its sums never shrink');
+    SELECT RAISE(ROLLBACK, 'a hold stays what it is, and its sums never shrink');
 END;
 
 CREATE TRIGGER ledger_hold_is_never_deleted BEFORE DELETE ON ledger_hold
 BEGIN
-    SELECT RAISE(ABORT, 'holds are never deleted');
+    SELECT RAISE(ROLLBACK, 'holds are never deleted');
 END;
 
 CREATE TRIGGER ledger_hold_is_never_replaced BEFORE INSERT ON ledger_hold
@@ -572,19 +572,19 @@ WHEN EXISTS (
     SELECT 1 FROM ledger_hold WHERE transaction_id = NEW.transaction_id AND leg = NEW.leg
 )
 BEGIN
-    SELECT RAISE(ABORT, 'holds are never replaced');
+    SELECT RAISE(ROLLBACK, 'holds are never replaced');
 END;
 
 CREATE TRIGGER ledger_returned_goes_on BEFORE UPDATE ON ledger_returned
 WHEN NEW.transaction_id <> OLD.transaction_id OR NEW.leg <> OLD.leg OR NEW.amount <> OLD.amount
     OR NEW.returned < OLD.returned OR NEW.reversed < OLD.reversed
 BEGIN
-    SELECT RAISE(ABORT, 'what was given back never shrinks');
+    SELECT RAISE(ROLLBACK, 'what was given back never shrinks');
 END;
 
 CREATE TRIGGER ledger_returned_is_never_deleted BEFORE DELETE ON ledger_returned
 BEGIN
-    SELECT RAISE(ABORT, 'what was given back is never forgotten');
+    SELECT RAISE(ROLLBACK, 'what was given back is never forgotten');
 END;
 
 CREATE TRIGGER ledger_returned_is_never_replaced BEFORE INSERT ON ledger_returned
@@ -592,5 +592,5 @@ WHEN EXISTS (
     SELECT 1 FROM ledger_returned WHERE transaction_id = NEW.transaction_id AND leg = NEW.leg
 )
 BEGIN
-    SELECT RAISE(ABORT, 'what was given back is never replaced');
+    SELECT RAISE(ROLLBACK, 'what was given back is never replaced');
 END;

@@ -41,8 +41,10 @@ impl Statements {
         let writable = !table.append_only;
         let (name, key) = (table.name, key(table));
         let columns: Vec<_> = table.all_columns().copied().collect();
-        let set = table.columns.iter().zip(table.key.len() + 1..);
-        let set: Vec<_> = set.map(|(column, n)| format!("{} = ?{n}", column.name)).collect();
+        let number = |name| table.position(name).expect("it is a column of the table") + 1;
+        let set =
+            table.updated().map(|column| format!("{} = ?{}", column.name, number(column.name)));
+        let set: Vec<_> = set.collect();
         let update = || format!("UPDATE {name} SET {} WHERE {key}", set.join(", "));
         Self {
             select: format!("SELECT {} FROM {name} WHERE {key}", names(&columns, ", ")),

@@ -16,8 +16,8 @@
 /// ```
 ///
 /// After the columns, in this order and each optional: `guarded_by`, any number of
-/// `index name (columns) [where column is [not] null];` and `unique …`, `text column;`, and
-/// `is on_refusal;` or `is append_only;`.
+/// `index name (columns) [where column is [not] null];` and `unique …`, `text column;`,
+/// `fixed (columns);`, and `is on_refusal;` or `is append_only;`.
 #[macro_export]
 macro_rules! record {
     (
@@ -29,6 +29,7 @@ macro_rules! record {
         $(index $index:ident ($($indexed:ident),+) $(where $only:ident is $($is:ident)+)?;)*
         $(unique $unique:ident ($($uniquely:ident),+) $(where $unique_only:ident is $($unique_is:ident)+)?;)*
         $(text $text:ident;)?
+        $(fixed ($($fixed:ident),+);)?
         $(is $flag:ident;)*
     ) => {
         $(#[$meta])*
@@ -61,6 +62,7 @@ macro_rules! record {
                 ],
             )
             $(.text(stringify!($text)))?
+            $(.fixed(&[$(stringify!($fixed)),+]))?
             $(.$flag())*;
 
             fn key(&self) -> Self::Key {

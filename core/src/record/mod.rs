@@ -64,6 +64,8 @@ pub struct TableDef {
     /// The column that full-text search looks into; it holds what
     /// [`words`](crate::storage::text::words) makes of the text.
     pub text: Option<&'static str>,
+    /// Columns that stay as they were inserted: no update writes them. The last column is none.
+    pub fixed: &'static [&'static str],
     /// Its rows may be recorded by a command that is refused.
     pub on_refusal: bool,
     /// Its rows are never updated or deleted.
@@ -78,14 +80,25 @@ impl TableDef {
         columns: &'static [ColumnDef],
         indexes: &'static [IndexDef],
     ) -> Self {
-        let (text, on_refusal, append_only) = (None, false, false);
-        Self { name, key, columns, indexes, text, on_refusal, append_only }
+        let (text, fixed, on_refusal, append_only) = (None, &[] as &[_], false, false);
+        Self { name, key, columns, indexes, text, fixed, on_refusal, append_only }
     }
 
     /// With a full-text column.
     pub const fn text(mut self, column: &'static str) -> Self {
         self.text = Some(column);
         self
+    }
+
+    /// With columns that stay as they were inserted.
+    pub const fn fixed(mut self, columns: &'static [&'static str]) -> Self {
+        self.fixed = columns;
+        self
+    }
+
+    /// The columns that an update writes.
+    pub fn updated(&self) -> impl Iterator<Item = &'static ColumnDef> {
+        self.columns.iter().filter(|column| !self.fixed.contains(&column.name))
     }
 
     /// With rows that outlive a refusal.

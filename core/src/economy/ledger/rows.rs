@@ -134,6 +134,7 @@ crate::record! {
         changes: i64,
     }
     index ledger_account_by_kind (asset, kind, id);
+    fixed (asset, kind, owner);
 }
 
 /// What went out of an account under one rule in the window of time it is in.
