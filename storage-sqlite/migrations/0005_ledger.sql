@@ -497,13 +497,17 @@ END;
 
 -- What is kept of it goes on, and never back.
 
-CREATE TRIGGER ledger_account_goes_on BEFORE UPDATE ON ledger_account
-WHEN NEW.id <> OLD.id OR NEW.asset <> OLD.asset OR NEW.kind <> OLD.kind
-    OR NEW.owner IS NOT OLD.owner OR NEW.debits_posted < OLD.debits_posted
-    OR NEW.credits_posted < OLD.credits_posted OR NEW.version < OLD.version
-    OR NEW.changes < OLD.changes
+CREATE TRIGGER ledger_account_stays_what_it_is BEFORE UPDATE OF id, asset, kind, owner
+ON ledger_account
 BEGIN
-    SELECT RAISE(ROLLBACK, 'an account stays what it is, and its sums never shrink');
+    SELECT RAISE(ROLLBACK, 'an account stays what it is');
+END;
+
+CREATE TRIGGER ledger_account_goes_on BEFORE UPDATE ON ledger_account
+WHEN NEW.debits_posted < OLD.debits_posted OR NEW.credits_posted < OLD.credits_posted
+    OR NEW.version < OLD.version OR NEW.changes < OLD.changes
+BEGIN
+    SELECT RAISE(ROLLBACK, 'the sums of an account never shrink');
 END;
 
 CREATE TRIGGER ledger_account_is_never_deleted BEFORE DELETE ON ledger_account

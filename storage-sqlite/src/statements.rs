@@ -7,6 +7,9 @@ use parlor_core::record::{ColumnDef, TableDef};
 use parlor_core::tables::TABLES;
 
 /// The statements of one table. Parameters are its key columns, then the others.
+///
+/// What violates a constraint rolls the transaction back, which is what becomes of it anyway: a
+/// statement that could be undone by itself would keep a journal of the pages that it changes.
 pub(crate) struct Statements {
     pub(crate) select: String,
     pub(crate) insert: String,
@@ -45,7 +48,7 @@ impl Statements {
         let set =
             table.updated().map(|column| format!("{} = ?{}", column.name, number(column.name)));
         let set: Vec<_> = set.collect();
-        let update = || format!("UPDATE {name} SET {} WHERE {key}", set.join(", "));
+        let update = || format!("UPDATE OR ROLLBACK {name} SET {} WHERE {key}", set.join(", "));
         Self {
             select: format!("SELECT {} FROM {name} WHERE {key}", names(&columns, ", ")),
             insert: insert(name, &columns),
@@ -64,7 +67,7 @@ impl Statements {
 fn insert(table: &str, columns: &[ColumnDef]) -> String {
     let holes: Vec<_> = (1..=columns.len()).map(|n| format!("?{n}")).collect();
     let (columns, holes) = (names(columns, ", "), holes.join(", "));
-    format!("INSERT INTO {table} ({columns}) VALUES ({holes})")
+    format!("INSERT OR ROLLBACK INTO {table} ({columns}) VALUES ({holes})")
 }
 
 fn key(table: &TableDef) -> String {

@@ -52,6 +52,12 @@ pub(crate) struct Figures {
     pub(crate) naive: Cost,
     /// The same with fewer clients.
     pub(crate) naive_few: Lone,
+    /// The same on SQLite with one connection for which everybody waits in turn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) by_hand: Option<Cost>,
+    /// Through the ledger on SQLite, with a store that is held to one command a transaction.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) held_to_one: Option<Cost>,
     /// The other ledger.
     pub(crate) doubleentry: Option<Rival>,
 }
@@ -140,6 +146,12 @@ impl Report {
             row(&format!("a transaction each, {clients} clients"), of.naive);
             row("a transaction each, 16 clients", of.naive_few.some);
             row("a transaction each, one client", of.naive_few.one);
+            if let Some(it) = of.by_hand {
+                row(&format!("the same by hand, {clients} clients"), it);
+            }
+            if let Some(it) = of.held_to_one {
+                row(&format!("the ledger held to it, {clients} clients"), it);
+            }
             if let Some(it) = of.doubleentry {
                 println!("  {:34} {:>10.0} {:>8.1}", "doubleentry", it.per_s, it.cpu_us);
             }

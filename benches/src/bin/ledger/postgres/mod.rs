@@ -126,6 +126,8 @@ async fn run(
         unsealed: Cost::median(&without),
         naive: Cost::median(&each),
         naive_few,
+        by_hand: None,
+        held_to_one: None,
         doubleentry: None,
     };
     Ok(Run { figures, transfers: made, transactions })

@@ -1,4 +1,8 @@
 //! SQLite, WAL, `synchronous=FULL`.
+//!
+//! One transaction a transfer is done in three ways: on a pool of connections and by hand, as
+//! [`naive`] describes, and by the same store held to one command a transaction, so that nothing but
+//! the grouping differs.
 
 pub(crate) mod naive;
 
@@ -12,7 +16,8 @@ use nix::sys::time::TimeValLike as _;
 use parlor_benches::device::fsync_us;
 use parlor_benches::host::parlor;
 use parlor_benches::{Result, clients};
-use parlor_storage_sqlite::SqliteStore;
+use parlor_core::engine::Parlor;
+use parlor_storage_sqlite::{Options, SqliteStore};
 
 use self::naive::Naive;
 use crate::Arguments;
@@ -20,6 +25,9 @@ use crate::course::{Clockwork, MANY, TURNS, WARM_UP, WORKLOADS, few, timed};
 use crate::report::{About, Cost, Figures, Report};
 use crate::rival::Program;
 use crate::scene::{self, Book, Workload};
+
+/// How many connections a pool has, as on PostgreSQL.
+const POOL: usize = 32;
 
 /// This process alone does the work.
 struct Own;
@@ -48,11 +56,13 @@ pub(crate) async fn measure(arguments: &Arguments) -> Result<Report> {
     let mut all = Vec::new();
     let (mut transactions, mut made) = (0, 0);
     for workload in WORKLOADS {
-        let files = [format!("{}.db", workload.name()), format!("{}-naive.db", workload.name())];
-        let [ours, theirs] = files.map(|name| dir.path().join(name));
-        fs::copy(&start, &ours)?;
-        fs::copy(&start, &theirs)?;
-        let run = run(&ours, &theirs, &books, workload, transfers).await?;
+        let files =
+            ["", "-naive", "-by-hand", "-single"].map(|how| format!("{}{how}.db", workload.name()));
+        let files = files.map(|name| dir.path().join(name));
+        for file in &files {
+            fs::copy(&start, file)?;
+        }
+        let run = run(&files, &books, workload, transfers).await?;
         transactions += run.transactions;
         made += run.transfers;
         let mut figures = run.figures;
@@ -83,28 +93,34 @@ struct Run {
 }
 
 async fn run(
-    ours: &PathBuf,
-    theirs: &PathBuf,
+    [ours, naive, by_hand, single]: &[PathBuf; 4],
     [sealed, unsealed]: &[Book; 2],
     workload: Workload,
     transfers: usize,
 ) -> Result<Run> {
     let store = Arc::new(SqliteStore::open(ours)?);
-    let parlor = parlor(store.clone());
-    let tip = |book: &Book| {
+    let one = Options { batch_max: 1, ..Options::default() };
+    let alone = parlor(Arc::new(SqliteStore::open_with(single, one)?));
+    let together = parlor(store.clone());
+    let through = |parlor: &Parlor, book: &Book| {
         let (parlor, book) = (parlor.clone(), book.clone());
         move |n: usize| scene::tip(parlor.clone(), book.clone(), workload, n)
     };
-    let naive = Naive::open(theirs)?;
-    let book = sealed.clone();
-    let plain = move |n: usize| {
-        let (naive, book) = (naive.clone(), book.clone());
-        async move { naive.tip(&book, workload, n).await }
+    let tip = |book: &Book| through(&together, book);
+    let single = through(&alone, sealed);
+    let plainly = |naive: Arc<Naive>| {
+        let book = sealed.clone();
+        move |n: usize| naive.clone().tip(book.clone(), workload, n)
     };
+    let pooled = plainly(Naive::open(naive, POOL)?);
+    let by_hand = plainly(Naive::open(by_hand, 1)?);
     clients::run("warm-up", MANY, WARM_UP, tip(sealed)).await?;
-    clients::run("warm-up, a transaction each", MANY, WARM_UP / 4, plain.clone()).await?;
+    clients::run("warm-up, a transaction each", MANY, WARM_UP / 4, pooled.clone()).await?;
+    clients::run("warm-up, by hand", MANY, WARM_UP / 4, by_hand.clone()).await?;
+    clients::run("warm-up, held to one", MANY, WARM_UP / 4, single.clone()).await?;
 
-    let (mut with, mut without, mut each) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut with, mut without) = (Vec::new(), Vec::new());
+    let (mut each, mut hand, mut held) = (Vec::new(), Vec::new(), Vec::new());
     let (mut transactions, mut made) = (0, 0);
     for _ in 0..TURNS {
         let before = store.stats().transactions;
@@ -113,18 +129,22 @@ async fn run(
         made += transfers;
         without.push(timed(&Own, "not sealed", MANY, transfers, tip(unsealed)).await?);
         let some = transfers / 10;
-        each.push(timed(&Own, "a transaction each", MANY, some, plain.clone()).await?);
+        each.push(timed(&Own, "a transaction each", MANY, some, pooled.clone()).await?);
+        hand.push(timed(&Own, "the same by hand", MANY, some, by_hand.clone()).await?);
+        held.push(timed(&Own, "held to one", MANY, some, single.clone()).await?);
     }
     let names = ["one client", "16 clients"];
     let ledger_few = few(&Own, names, transfers, tip(sealed)).await?;
     let names = ["a transaction each, one client", "a transaction each, 16 clients"];
-    let naive_few = few(&Own, names, transfers / 10, plain).await?;
+    let naive_few = few(&Own, names, transfers / 10, pooled).await?;
     let figures = Figures {
         ledger: Cost::median(&with),
         ledger_few,
         unsealed: Cost::median(&without),
         naive: Cost::median(&each),
         naive_few,
+        by_hand: Some(Cost::median(&hand)),
+        held_to_one: Some(Cost::median(&held)),
         doubleentry: None,
     };
     Ok(Run { figures, transfers: made, transactions })

@@ -1,23 +1,29 @@
-//! One transaction of the database a transfer, as it is usually done: a connection for which
-//! clients wait in turn, statements that are prepared once, and the very tables of the ledger with
-//! their constraints and triggers.
+//! One transaction of the database a transfer, as it is usually done: a pool of 32 connections, each
+//! for one client at a time on a thread that may block, statements that are prepared once on each
+//! connection, and the very tables of the ledger with their constraints and triggers. Whoever finds
+//! the database locked waits as the engine does it (`busy_timeout` of 5 s, the pools' default), and
+//! begins again if that was not enough.
 //!
 //! ```text
 //! BEGIN IMMEDIATE · was it posted? · both accounts · INSERT transfer, two entries, event
 //!                 · UPDATE both accounts · COMMIT
 //! ```
 //!
-//! It has it easier: nothing is sealed, and numbers in the log are counted in memory.
+//! *By hand* is the same with one connection for which everybody waits in turn: what a program does
+//! that is made for this engine. Both have it easier than the ledger: nothing is sealed, and numbers
+//! in the log are counted in memory.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use parlor_benches::Result;
 use parlor_core::Uuid;
 use parlor_core::economy::ledger::AccountId;
 use parlor_core::record::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, params};
-use tokio::sync::Mutex;
+use rusqlite::{Connection, ErrorCode, OptionalExtension as _, params};
+use tokio::sync::Semaphore;
 
 use crate::scene::{Book, TIP, Workload, draw};
 
@@ -36,8 +42,12 @@ const UPDATE: &str = "UPDATE ledger_account SET debits_posted = ?2, credits_post
     version = ?4 WHERE id = ?1";
 const EVENT: &str = "INSERT INTO outbox (id, at, name, event) VALUES (?1, ?2, 'ledger.posted', ?3)";
 
-/// The connection, and the next number in the log.
-pub(crate) struct Naive(Mutex<(Connection, i64)>);
+/// The connections, for whoever comes, and the last number in the log.
+pub(crate) struct Naive {
+    free: Mutex<Vec<Connection>>,
+    turns: Semaphore,
+    seq: AtomicI64,
+}
 
 /// An account as it was read.
 struct Account {
@@ -51,28 +61,55 @@ struct Account {
 }
 
 impl Naive {
-    pub(crate) fn open(path: &Path) -> Result<Arc<Self>> {
-        let db = Connection::open(path)?;
-        db.execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
-             PRAGMA recursive_triggers = ON; PRAGMA cache_size = -65536;
-             PRAGMA wal_autocheckpoint = 4096; PRAGMA journal_size_limit = 67108864;",
-        )?;
-        Ok(Arc::new(Self(Mutex::new((db, 1 << 40)))))
+    pub(crate) fn open(path: &Path, connections: usize) -> Result<Arc<Self>> {
+        let free = (0..connections).map(|_| connect(path)).collect::<Result<Vec<_>>>()?;
+        let (free, turns) = (Mutex::new(free), Semaphore::new(connections));
+        Ok(Arc::new(Self { free, turns, seq: AtomicI64::new(1 << 40) }))
     }
 
-    /// Waits for the connection, and posts on it.
-    pub(crate) async fn tip(&self, book: &Book, workload: Workload, n: usize) -> Result<()> {
+    /// Waits for a connection, and posts on it.
+    pub(crate) async fn tip(
+        self: Arc<Self>,
+        book: Book,
+        workload: Workload,
+        n: usize,
+    ) -> Result<()> {
         let (debit, credit) = workload.accounts(n, book.accounts.len());
         let (debit, credit) = (book.accounts[debit], book.accounts[credit]);
-        let mut guard = self.0.lock().await;
-        let (db, seq) = &mut *guard;
-        db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        *seq += 1;
-        post(db, book.asset.as_str(), *seq, debit, credit)?;
-        db.prepare_cached("COMMIT")?.execute([])?;
-        Ok(())
+        let _turn = self.turns.acquire().await?;
+        let pool = self.clone();
+        let posted = tokio::task::spawn_blocking(move || {
+            let taken = pool.lock().pop();
+            let db = taken.ok_or("there are as many connections as turns")?;
+            while let Err(error) = db.prepare_cached("BEGIN IMMEDIATE")?.execute([]) {
+                match error.sqlite_error_code() {
+                    Some(ErrorCode::DatabaseBusy) => {}
+                    _ => return Err(error.into()),
+                }
+            }
+            let seq = pool.seq.fetch_add(1, Ordering::Relaxed);
+            post(&db, book.asset.as_str(), seq, debit, credit)?;
+            db.prepare_cached("COMMIT")?.execute([])?;
+            pool.lock().push(db);
+            Ok(())
+        });
+        posted.await?
     }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn connect(path: &Path) -> Result<Connection> {
+    let db = Connection::open(path)?;
+    db.busy_timeout(Duration::from_secs(5))?;
+    db.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
+         PRAGMA recursive_triggers = ON; PRAGMA cache_size = -65536;
+         PRAGMA wal_autocheckpoint = 4096; PRAGMA journal_size_limit = 67108864;",
+    )?;
+    Ok(db)
 }
 
 fn post(db: &Connection, asset: &str, seq: i64, debit: AccountId, credit: AccountId) -> Result<()> {

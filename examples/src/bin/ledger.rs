@@ -1,0 +1,61 @@
+//! A ledger without rooms: accounts, a top-up, a tip with a fee, a ticket that is reserved and then
+//! used, a refund, a retry, and an audit. `cargo run --release --bin ledger`
+
+use parlor_core::economy::ledger::{
+    AccountKind, AssetCode, Fee, Kind, Leg, OpenAccount, OpenAsset, OwnerId, Post, Refund,
+    Transaction, TransactionId,
+};
+use parlor_core::events::Actor::HOST;
+use parlor_examples::host;
+use parlor_storage_sqlite::SqliteStore;
+use std::time::Duration;
+use parlor_core::Uuid;
+
+/// A new id. A host that may have to ask again keeps it.
+fn id() -> TransactionId {
+    let [id, _] = host::entropy().as_chunks().0 else { unreachable!("32 bytes are twice 16") };
+    TransactionId(Uuid::from_bytes(*id))
+}
+
+const COIN: AssetCode = AssetCode::of("COIN");
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let parlor = host::parlor(SqliteStore::open(folder.path().join("ledger.db"))?);
+
+    // What is counted, and who has some: nobody can spend more than is there.
+    parlor.execute(HOST, OpenAsset::new(COIN, 2)).await?;
+    let (ada, ben) = (OwnerId(Uuid::from_u128(1)), OwnerId(Uuid::from_u128(2)));
+    let open = async |it| anyhow::Ok(parlor.execute(HOST, it).await?.account);
+    let ada = open(OpenAccount::wallet(COIN, ada)).await?;
+    let ben = open(OpenAccount::wallet(COIN, ben)).await?;
+    let mint = open(OpenAccount::platform(COIN, AccountKind::Issuance)).await?;
+    let fees = open(OpenAccount::platform(COIN, AccountKind::Fees)).await?;
+
+    // A transaction has an id of your own: asked again, it says what it said, and does nothing.
+    let new = |kind| Transaction::new(id(), Kind::of(kind));
+    let post = async |it: &Transaction| anyhow::Ok(parlor.execute(HOST, Post(it.clone())).await?);
+    let top_up = Transaction { reference: Some("psp:8213".into()), ..new("top_up") };
+    post(&top_up.leg(Leg::transfer(COIN, mint, ada, 50_00))).await?;
+
+    let (fee, net) = Fee { ppm: 50_000, ..Fee::default() }.of(10_00)?;
+    let tip = new("tip").leg(Leg::transfer(COIN, ada, ben, net));
+    let tip = tip.leg(Leg::transfer(COIN, ada, fees, fee));
+    println!("{:?}", post(&tip).await?);
+    println!("again: {:?}", post(&tip).await?);
+
+    // A ticket is reserved for a day, and half of it is used.
+    let hold = Leg::hold(COIN, ada, ben, 20_00, Some(Duration::from_secs(86_400)));
+    let ticket = new("ticket").leg(hold.clone());
+    post(&ticket).await?;
+    post(&new("visit").leg(hold.capture_last(ticket.transfer(0), 10_00))).await?;
+    let refund = Refund::all(id(), tip.id, Kind::of("refund"));
+    parlor.execute(HOST, refund).await?;
+
+    let too_much = new("tip").leg(Leg::transfer(COIN, ben, ada, 1_000_00));
+    println!("refused: {}", post(&too_much).await.unwrap_err());
+    let audit = parlor.audit(|_| {}).await?;
+    println!("{} transfers, {} findings", audit.transfers, audit.findings.count);
+    Ok(())
+}
