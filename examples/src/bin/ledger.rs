@@ -1,6 +1,7 @@
 //! A ledger without rooms: accounts, a top-up, a tip with a fee, a ticket that is reserved and then
 //! used, a refund, a retry, and an audit. `cargo run --release --bin ledger`
 
+use parlor_core::Uuid;
 use parlor_core::economy::ledger::{
     AccountKind, AssetCode, Fee, Kind, Leg, OpenAccount, OpenAsset, OwnerId, Post, Refund,
     Transaction, TransactionId,
@@ -9,7 +10,6 @@ use parlor_core::events::Actor::HOST;
 use parlor_examples::host;
 use parlor_storage_sqlite::SqliteStore;
 use std::time::Duration;
-use parlor_core::Uuid;
 
 /// A new id. A host that may have to ask again keeps it.
 fn id() -> TransactionId {
