@@ -312,6 +312,8 @@ impl Books {
                     Phase::Capture => captured += it.amount,
                     _ => released += it.amount,
                 }
+                // What a last capture gives up is an instant after it.
+                let ended = ended && !(n > 0 && is_rest(parts[n - 1], it));
                 assert_eq!(it.phase == Phase::Expiry, ended, "in time or not: {first:?} {it:?}");
                 assert!(it.phase != Phase::Expiry || n + 1 == parts.len(), "after the end: {it:?}");
             }
@@ -409,12 +411,17 @@ fn entry(it: &Transfer, side: Side, account_id: AccountId, sums: Sums) -> Entry 
 fn state_fits(state: HoldState, parts: &[&Transfer]) -> bool {
     let Some(last) = parts.last() else { return state == HoldState::Open };
     let before = parts.len().checked_sub(2).map(|n| parts[n]);
-    let in_one = before
-        .is_some_and(|it| it.phase == Phase::Capture && it.transaction_id == last.transaction_id);
+    let in_one = before.is_some_and(|it| is_rest(it, last));
     match state {
         HoldState::Open => last.phase != Phase::Expiry,
         HoldState::Expired => last.phase == Phase::Expiry,
         HoldState::Voided => last.phase == Phase::Void,
         HoldState::Captured => last.phase == Phase::Capture || last.phase == Phase::Void && in_one,
     }
+}
+
+/// Whether this may be what a last capture gave up.
+fn is_rest(capture: &Transfer, it: &Transfer) -> bool {
+    let is_next = it.transaction_id == capture.transaction_id && it.leg == capture.leg + 1;
+    capture.phase == Phase::Capture && it.phase == Phase::Void && is_next
 }
