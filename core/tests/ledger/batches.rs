@@ -44,13 +44,13 @@ impl Tiny {
             for n in order.by_ref().take(*cuts.next().unwrap()) {
                 plan.admit(work(n, &commands[n], &said), n);
             }
-            tiny.round(&mut plan);
+            tiny.round(&mut plan, commands);
         }
         tiny.said = std::mem::take(&mut said.lock().unwrap());
         tiny
     }
 
-    fn round(&mut self, plan: &mut Plan<usize>) {
+    fn round(&mut self, plan: &mut Plan<usize>, commands: &[Timed]) {
         let locks = plan.locks();
         let held = locks.into_iter().map(|(key, lock)| {
             let row = self.rows.get(&key).cloned();
@@ -69,7 +69,7 @@ impl Tiny {
             self.rows.remove(&key).unwrap();
         }
         for (n, end) in plan.settled() {
-            end.unwrap();
+            assert!(end.is_ok(), "{end:?} of {:?}", commands[n]);
             self.order.push(n);
         }
         self.rounds += 1;
@@ -105,7 +105,7 @@ fn one_by_one(commands: &[Timed], order: &[usize]) -> Tiny {
         let mut plan = Plan::new();
         plan.admit(work(n, &commands[n], &said), n);
         while !plan.is_empty() {
-            all.round(&mut plan);
+            all.round(&mut plan, commands);
         }
     }
     all.said = std::mem::take(&mut said.lock().unwrap());

@@ -98,8 +98,12 @@ fn a_timer_that_is_early_or_late_gives_nothing_up() {
     bank.done(ExpireHold { hold });
     bank.wait(MINUTE / 2);
     assert_eq!(bank.tick(), 0);
+    let end = bank.held(hold).expires_at.unwrap();
+    bank.world.clock.set(Timestamp(end.0 - 1));
+    bank.done(ExpireHold { hold });
     before.assert_same(&Books::read(&bank.world));
 
+    bank.world.clock.set(end - SECOND);
     bank.leg(leg.capture_last(hold, 20)).unwrap();
     bank.wait(MINUTE);
     bank.done(ExpireHold { hold });

@@ -150,7 +150,7 @@ fn limits(dice: &mut Dice) -> Limits {
     Limits {
         floor: !dice.once_in(8),
         credit_limit: dice.roll(3) as i64 * 50,
-        ceiling: dice.once_in(3).then(|| 40 + dice.roll(4) as i64 * 50),
+        ceiling: dice.once_in(2).then(|| 20 + dice.roll(4) as i64 * 30),
         velocity,
     }
 }
