@@ -41,6 +41,7 @@
 //! the next only in how its threads interleave. Nothing here needs a runtime: [`block_on`] runs a
 //! future on the thread at hand, and gives up when nothing has moved for half a minute.
 
+pub mod bank;
 mod books;
 pub mod cases;
 mod naive;

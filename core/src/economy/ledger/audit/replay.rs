@@ -18,6 +18,8 @@ pub(super) struct Replay {
     holds_found: BTreeSet<TransferId>,
     returned: BTreeMap<TransferId, Returned>,
     returned_found: BTreeSet<TransferId>,
+    /// The last capture, and its hold: what is left of that may be given up right after.
+    captured: Option<(TransferId, TransferId)>,
     /// What can be given back, of which something was.
     originals: BTreeMap<TransferId, i64>,
     asset: Option<Asset>,
@@ -189,8 +191,14 @@ impl Replay {
         let left = hold.remaining() - transfer.amount;
         findings.unless(left >= 0, place, "it is more than was left of its hold");
         let late = hold.expires_at.is_some_and(|end| end <= transfer.at);
-        if transfer.phase != Phase::Expiry {
+        let before = transfer.leg.checked_sub(1).map(|leg| TransferId { leg, ..transfer.id() });
+        let is_rest = transfer.phase == Phase::Void
+            && before.is_some_and(|it| self.captured == Some((it, id)));
+        if transfer.phase != Phase::Expiry && !is_rest {
             findings.unless(!late, place, "its hold's time was over");
+        }
+        if transfer.phase == Phase::Capture {
+            self.captured = Some((transfer.id(), id));
         }
         let taken = match transfer.phase {
             Phase::Capture => hold.take(transfer.amount, 0),
