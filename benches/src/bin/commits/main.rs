@@ -3,7 +3,7 @@
 //! Distinct guests join rooms, each by a command of its own, from many clients at once. What is
 //! compared with what is said in [`sqlite`], [`postgres`] and [`postgres::nodes`].
 
-#![expect(clippy::print_stdout, reason = "it prints what it measured")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it prints what it measured")]
 
 mod postgres;
 mod scene;
