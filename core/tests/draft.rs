@@ -34,7 +34,7 @@ fn ban() -> RoomBan {
 }
 
 #[test]
-fn all_that_is_not_held_is_asked_for_at_once() {
+fn all_is_asked_for_at_once_unless_all_is_held() {
     let held = Held::new().owned(row("owned", 1)).shared(row("shared", 1));
     let draft = Draft::new(&held);
     let needs = [
@@ -45,12 +45,9 @@ fn all_that_is_not_held_is_asked_for_at_once() {
         FeedCursor::share(key("new")),
         FeedCursor::own(key("newer")),
     ];
-    let missing = vec![
-        FeedCursor::own(key("shared")),
-        FeedCursor::share(key("new")),
-        FeedCursor::own(key("newer")),
-    ];
-    assert_eq!(draft.need(needs), Err(Missing(missing)));
+    assert_eq!(draft.need(needs.clone()), Err(Missing(needs.into())));
+    let stronger = [FeedCursor::own(key("shared"))];
+    assert_eq!(draft.need(stronger.clone()), Err(Missing(stronger.into())));
     assert_eq!(draft.need([FeedCursor::share(key("shared"))]), Ok(()));
     assert_eq!(draft.need([]), Ok(()));
 }

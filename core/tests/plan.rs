@@ -121,6 +121,24 @@ fn a_table_is_locked_in_the_strongest_mode_anyone_asks_for() {
 }
 
 #[test]
+fn what_is_held_for_others_is_asked_for_as_well() {
+    const NAMES: [&str; 4] = ["a", "b", "c", "d"];
+    let mut plan = plan([work(|draft, _| {
+        draft.need([own("first")])?;
+        draft.need(NAMES.map(own))
+    })]);
+    plan.locks();
+    // Others of the round hold all of them but one, and are done with it.
+    let held = NAMES[1..].iter().fold(Held::new().owned(row("first", 1)), |held, name| {
+        held.absent::<FeedCursor>((*name).to_owned(), Lock::Own)
+    });
+    plan.resolve(&held);
+
+    let locks: Vec<Need> = plan.locks().into_iter().collect();
+    assert_eq!(locks, ["a", "b", "c", "d", "first"].map(own));
+}
+
+#[test]
 fn each_work_decides_on_what_the_ones_before_it_left() {
     let mut plan = plan((0..3).map(|_| add_one("n")));
     plan.locks();

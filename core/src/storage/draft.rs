@@ -85,16 +85,19 @@ impl<'a> Draft<'a> {
     /// guarded table is asked for with it, in the same mode.
     ///
     /// # Errors
-    /// [`Missing`] with all that is not held, or not held strongly enough.
+    /// [`Missing`] with all of them, if any is not held, or not held strongly enough. What is held may
+    /// be so for another command of the round, and be gone in the next one.
     pub fn need(&self, needs: impl IntoIterator<Item = Need>) -> Result<(), Missing> {
-        let mut missing = Vec::new();
+        let (mut all, mut is_held) = (Vec::new(), true);
         for (key, lock) in needs {
-            if let Some(guard) = key.guard() {
-                self.lack(guard, lock, &mut missing);
+            for key in key.guard().into_iter().chain([key]) {
+                if !self.fresh.contains(&key) {
+                    is_held &= self.held.lock(&key).is_some_and(|held| held >= lock);
+                    all.push((key, lock));
+                }
             }
-            self.lack(key, lock, &mut missing);
         }
-        if missing.is_empty() { Ok(()) } else { Err(Missing(missing)) }
+        if is_held { Ok(()) } else { Err(Missing(all)) }
     }
 
     /// Owns a row that cannot exist, because its key is made of an id that this run has minted
@@ -251,13 +254,6 @@ impl<'a> Draft<'a> {
             Some(held) if held >= lock => Ok(()),
             _ if self.fresh.contains(key) => Ok(()),
             _ => Err(Missing(vec![(key.clone(), lock)])),
-        }
-    }
-
-    fn lack(&self, key: Key, lock: Lock, missing: &mut Vec<Need>) {
-        let is_held = self.held.lock(&key).is_some_and(|held| held >= lock);
-        if !is_held && !self.fresh.contains(&key) {
-            missing.push((key, lock));
         }
     }
 }

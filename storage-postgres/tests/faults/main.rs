@@ -1,6 +1,7 @@
 //! Connections cut, backends ended, the server killed: what was acknowledged is there, and nothing
 //! is there twice.
 
+mod bank;
 mod load;
 mod proxy;
 
