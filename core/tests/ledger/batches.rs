@@ -11,7 +11,7 @@ use crate::steps::Step;
 use crate::walk::opened;
 use parlor_core::economy::ledger::{Close, ClosePeriod, ExpireHold, Field, Reopen, Rest};
 use parlor_core::engine::{AnyCommand, AnyRefusal, Ctx, Settings};
-use parlor_core::storage::{Held, Plan, Run, Stop, StoreError, Work, Write};
+use parlor_core::storage::{Held, Plan, Run, Stop, Work, Write};
 use parlor_core::tables::{Key, Row};
 use proptest::prelude::*;
 use proptest_state_machine::ReferenceStateMachine;
@@ -47,7 +47,7 @@ impl Tiny {
             tiny.round(&mut plan, commands);
         }
         tiny.said = std::mem::take(&mut said.lock().unwrap());
-        assert!(tiny.order.len() + 2 > commands.len(), "a plan gives up too often");
+        assert_eq!(tiny.order.len(), commands.len(), "each is answered once");
         tiny
     }
 
@@ -70,13 +70,8 @@ impl Tiny {
             self.rows.remove(&key).unwrap();
         }
         for (n, end) in plan.settled() {
-            match end {
-                Ok(()) => self.order.push(n),
-                // What others happened to hold is asked for again once they are done, so that a
-                // plan may give up on a command in large and changing company: it has no effect.
-                Err(StoreError::Rounds(_)) => {}
-                Err(other) => panic!("{other:?} of {:?}", commands[n]),
-            }
+            end.unwrap_or_else(|error| panic!("{error:?} of {:?}", commands[n]));
+            self.order.push(n);
         }
         self.rounds += 1;
     }
