@@ -126,8 +126,8 @@ impl Writer {
         }
     }
 
-    /// Answers all who wait, and the next one to come, before it is tried again. False once the
-    /// store is gone.
+    /// Answers all who wait. The next one to come is not: by then the database may be usable again,
+    /// and is tried first. False once the store is gone.
     fn refuse(&self, plan: &mut Plan<Reply>) -> bool {
         self.answer_settled(plan);
         while !plan.is_empty() {
@@ -135,7 +135,7 @@ impl Writer {
             abandon(plan, &unavailable());
         }
         let next = self.inbox.recv();
-        next.map(|job| answer(job.reply, Err(unavailable()))).is_ok()
+        next.map(|Job { work, reply }| plan.admit(work, reply)).is_ok()
     }
 
     fn reopen(&self) -> Option<Connection> {
