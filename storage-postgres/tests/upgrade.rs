@@ -1,8 +1,6 @@
 //! A database of the last schema, with people and rooms in it, is brought up to date when it is
 //! opened; all that was there is there still, and there is a ledger.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
 use parlor_core::conformance::bank::{self, Answers};
 use parlor_core::conformance::{World, block_on};
 use parlor_core::identity::User;
