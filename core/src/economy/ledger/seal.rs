@@ -4,7 +4,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::canonical::Canonical;
 use super::{AccountChange, Asset, AssetChange, Block, Transfer};
-use crate::record::Digest;
+use crate::record::{Digest, Timestamp};
 
 /// Entries of a log that make one [`Block`]: 2^10.
 pub const BLOCK_LEAVES: i64 = 1 << BLOCK_LEVEL;
@@ -13,6 +13,9 @@ const HASH: usize = 32;
 
 /// An entry of a log, as it is sealed.
 pub(super) trait Sealed {
+    /// When it was added to the log.
+    fn at(&self) -> Timestamp;
+
     /// What is hashed: all that matters, in a fixed order.
     fn canonical(&self) -> Canonical;
 
@@ -23,6 +26,10 @@ pub(super) trait Sealed {
 }
 
 impl Sealed for Transfer {
+    fn at(&self) -> Timestamp {
+        self.at
+    }
+
     fn canonical(&self) -> Canonical {
         let mut to = Canonical::new(b"transfr1");
         to.fixed(self.asset.bytes()).int(self.seq).time(self.at).time(self.effective_at);
@@ -40,6 +47,10 @@ impl Sealed for Transfer {
 }
 
 impl Sealed for AccountChange {
+    fn at(&self) -> Timestamp {
+        self.at
+    }
+
     fn canonical(&self) -> Canonical {
         let mut to = Canonical::new(b"account1");
         to.fixed(self.asset.bytes()).int(self.seq).time(self.at);
@@ -54,6 +65,10 @@ impl Sealed for AccountChange {
 }
 
 impl Sealed for AssetChange {
+    fn at(&self) -> Timestamp {
+        self.at
+    }
+
     fn canonical(&self) -> Canonical {
         let mut to = Canonical::new(b"asset__1");
         to.fixed(self.asset.bytes()).int(self.seq).time(self.at).int(self.n);
@@ -150,7 +165,8 @@ impl Asset {
             root,
             head: frontier.root(),
             previous: previous.root(),
-            at: self.at,
+            // Not the asset's: more of the transaction may be about to come after this entry.
+            at: entry.at(),
         });
         (self.size, self.frontier) = (frontier.size, frontier.roots);
         block
