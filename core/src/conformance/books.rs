@@ -54,11 +54,11 @@ impl Books {
     /// The first of 16 that bring 64 coins each to the fees, one by one, so that a block is sealed.
     pub const MANY: TransactionId = TransactionId(Uuid::from_u128(100));
 
-    /// Opens it all, and posts it all.
+    /// Opens its assets and accounts, the latter without limits but the wallets' floor.
     ///
     /// # Panics
-    /// When anything but what is to be refused is.
-    pub fn keep<S: Store>(world: &World<S>) {
+    /// When any of it is refused.
+    pub fn open<S: Store>(world: &World<S>) {
         let coin = OpenAsset { supply_cap: Some(1_000_000), ..OpenAsset::new(Self::COIN, 2) };
         done(world, coin);
         done(world, OpenAsset { sealed: false, ..OpenAsset::new(Self::GEM, 0) });
@@ -70,6 +70,14 @@ impl Books {
             let owner = OwnerId(Uuid::from_u128(1_000 + id.0.as_u128()));
             done(world, OpenAccount { id: Some(id), ..OpenAccount::wallet(Self::COIN, owner) });
         }
+    }
+
+    /// Opens it all, and posts it all.
+    ///
+    /// # Panics
+    /// When anything but what is to be refused is.
+    pub fn keep<S: Store>(world: &World<S>) {
+        Self::open(world);
         let limits = Limits { credit_limit: 50, ceiling: Some(1_000), ..Limits::wallet() };
         done(world, SetLimits { account: Self::BEN, limits });
         done(world, ClosePeriod { asset: Self::COIN, until: World::<S>::BEGIN });
@@ -109,7 +117,8 @@ impl Books {
     }
 }
 
-fn done<S: Store, C: Command>(world: &World<S>, command: C) -> C::Output {
+/// Carries out a command of the host's.
+pub(super) fn done<S: Store, C: Command>(world: &World<S>, command: C) -> C::Output {
     let done = block_on(world.parlor.execute(Actor::HOST, command));
     done.unwrap_or_else(|error| panic!("{error}"))
 }

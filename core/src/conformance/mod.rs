@@ -44,7 +44,9 @@
 pub mod bank;
 mod books;
 pub mod cases;
+mod course;
 mod naive;
+mod readout;
 mod sample;
 mod world;
 
@@ -200,6 +202,18 @@ macro_rules! suite {
             what_was_acknowledged_is_there_after_reopening
             the_feed_goes_on_after_reopening
             the_same_commands_leave_the_same_as_in_memory
+
+            the_same_course_of_a_ledger_leaves_the_same_as_in_memory
+            a_refused_transaction_is_told_the_same_though_it_could_pass
+            what_was_refused_is_refused_after_reopening
+
+            debits_at_once_never_overdraw
+            a_transaction_sent_many_times_at_once_is_posted_once
+            an_id_used_for_many_transactions_at_once_stands_for_one
+            a_hold_is_captured_voided_or_expires_and_only_one_of_these
+            refunds_at_once_never_exceed_the_original
+            a_transfer_is_reversed_by_one_of_many
+            two_assets_in_opposite_orders_neither_deadlock_nor_lose
         }
     };
     ($harness:expr) => {

@@ -47,7 +47,7 @@ impl Logged<'_> {
         }
     }
 
-    fn at(&self) -> Timestamp {
+    pub(crate) fn at(&self) -> Timestamp {
         match self {
             Self::Asset(it) => it.at,
             Self::Account(it) => it.at,

@@ -23,8 +23,9 @@ impl Sealed {
     /// I10: heads, frontiers and blocks are those of the rows.
     #[track_caller]
     pub(crate) fn check(&mut self, books: &Books) {
-        for it in books.log() {
-            self.leaves.entry(it.place()).or_insert_with(|| leaf(&it));
+        let log = books.log();
+        for it in &log {
+            self.leaves.entry(it.place()).or_insert_with(|| leaf(it));
         }
         for asset in books.assets.values() {
             let leaves: Vec<Hash> = self
@@ -49,6 +50,9 @@ impl Sealed {
                 assert_eq!(block.root.0, root(&leaves[begin..end]));
                 assert_eq!(block.head.0, root(&leaves[..end]));
                 assert_eq!(block.previous.0, root(&leaves[..begin]));
+                let last = (asset.code, end as i64 - 1);
+                let last = log.binary_search_by_key(&last, Logged::place).unwrap();
+                assert_eq!(block.at, log[last].at(), "the time of its last entry");
             }
         }
     }
@@ -254,6 +258,24 @@ fn an_asset_that_is_not_sealed_is_numbered_all_the_same() {
     bank.give(ADA, 1);
     assert_eq!((bank.asset().size, bank.asset().frontier), (4, vec![]));
     Sealed::default().check(&Books::read(&bank.world));
+}
+
+#[test]
+fn a_block_that_ends_amid_a_transaction_has_the_time_of_its_last_entry() {
+    let bank = Bank::open();
+    bank.checked.set(false);
+    let mut posted = bank.tx();
+    while bank.asset().size < BLOCK_LEAVES {
+        posted = bank.tx();
+        posted.legs = vec![Leg::transfer(COIN, MINT, FEES, 1); 64];
+        bank.posted(&posted);
+    }
+    let books = Books::read(&bank.world);
+    let last: Vec<i64> = (0..64).map(|n| bank.row::<Transfer>((posted.id, n)).seq).collect();
+    assert!(last[0] < BLOCK_LEAVES - 1 && last[63] >= BLOCK_LEAVES, "{last:?}");
+    Sealed::default().check(&books);
+    let audit = block_on(bank.world.parlor.audit(|_| {})).unwrap();
+    assert!(audit.findings.is_clean(), "{:?}", audit.findings);
 }
 
 #[test]

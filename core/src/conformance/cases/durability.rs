@@ -77,7 +77,7 @@ pub fn the_same_commands_leave_the_same_as_in_memory<H: Harness>(harness: &H) {
 }
 
 /// Three courses of an evening, or as many as `PARLOR_COURSES` says.
-fn seeds() -> std::ops::Range<u64> {
+pub(super) fn seeds() -> std::ops::Range<u64> {
     const SEEDS: u64 = 3;
     let asked = std::env::var("PARLOR_COURSES").ok().and_then(|courses| courses.parse().ok());
     5..5 + asked.unwrap_or(SEEDS)
