@@ -4,7 +4,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::canonical::Canonical;
 use super::{AccountChange, Asset, AssetChange, Block, Transfer};
-use crate::record::Digest;
+use crate::record::{Digest, Timestamp};
 
 /// Entries of a log that make one [`Block`]: 2^10.
 pub const BLOCK_LEAVES: i64 = 1 << BLOCK_LEVEL;
@@ -15,6 +15,9 @@ const HASH: usize = 32;
 pub(super) trait Sealed {
     /// What is hashed: all that matters, in a fixed order.
     fn canonical(&self) -> Canonical;
+
+    /// When it was added.
+    fn at(&self) -> Timestamp;
 
     /// The leaf.
     fn leaf(&self) -> Digest {
@@ -37,6 +40,10 @@ impl Sealed for Transfer {
         to.option(self.memo, |to, it| to.fixed(&it.0)).fixed(&self.fingerprint.0);
         to
     }
+
+    fn at(&self) -> Timestamp {
+        self.at
+    }
 }
 
 impl Sealed for AccountChange {
@@ -51,6 +58,10 @@ impl Sealed for AccountChange {
         to.option(self.user_id, |to, it| to.id(it.0));
         to
     }
+
+    fn at(&self) -> Timestamp {
+        self.at
+    }
 }
 
 impl Sealed for AssetChange {
@@ -61,6 +72,10 @@ impl Sealed for AssetChange {
         to.option(self.supply_cap, Canonical::int).option(self.closed_until, Canonical::time);
         to.option(self.user_id, |to, it| to.id(it.0));
         to
+    }
+
+    fn at(&self) -> Timestamp {
+        self.at
     }
 }
 
@@ -150,7 +165,8 @@ impl Asset {
             root,
             head: frontier.root(),
             previous: previous.root(),
-            at: self.at,
+            // Entries that are added together are not added at once.
+            at: entry.at(),
         });
         (self.size, self.frontier) = (frontier.size, frontier.roots);
         block
