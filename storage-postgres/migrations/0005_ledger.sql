@@ -346,8 +346,10 @@ CREATE TABLE ledger_rejection (
     refusal        JSONB       NOT NULL, -- what was said
     at             TIMESTAMPTZ NOT NULL,
     expires_at     TIMESTAMPTZ NOT NULL, -- when it may be forgotten
+    digest         BYTEA       NOT NULL, -- the hash of all the rest: a refusal is in no log
     PRIMARY KEY (transaction_id),
-    CONSTRAINT ledger_rejection_fingerprint_is_sha256 CHECK (octet_length(fingerprint) = 32)
+    CONSTRAINT ledger_rejection_fingerprint_is_sha256 CHECK (octet_length(fingerprint) = 32),
+    CONSTRAINT ledger_rejection_digest_is_sha256      CHECK (octet_length(digest) = 32)
 );
 
 -- What may be forgotten, the oldest first.

@@ -209,11 +209,11 @@ UPDATE ledger_returned AS t SET amount = v.amount, returned = v.returned, revers
 DELETE FROM ledger_returned AS t USING unnest($1::uuid[], $2::bigint[]) AS v(transaction_id, leg) WHERE t.transaction_id = v.transaction_id AND t.leg = v.leg;
 
 -- Rows of ledger_rejection.
-SELECT t.transaction_id, t.fingerprint, t.request, t.refusal, t.at, t.expires_at FROM unnest($1::uuid[]) AS v(transaction_id) JOIN ledger_rejection AS t ON t.transaction_id = v.transaction_id ORDER BY t.transaction_id FOR NO KEY UPDATE OF t;
-SELECT t.transaction_id, t.fingerprint, t.request, t.refusal, t.at, t.expires_at FROM unnest($1::uuid[]) AS v(transaction_id) JOIN ledger_rejection AS t ON t.transaction_id = v.transaction_id ORDER BY t.transaction_id FOR SHARE OF t;
-SELECT t.transaction_id, t.fingerprint, t.request, t.refusal, t.at, t.expires_at FROM unnest($1::uuid[]) AS v(transaction_id) JOIN ledger_rejection AS t ON t.transaction_id = v.transaction_id;
-INSERT INTO ledger_rejection (transaction_id, fingerprint, request, refusal, at, expires_at) SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::jsonb[], $4::jsonb[], $5::timestamptz[], $6::timestamptz[]);
-UPDATE ledger_rejection AS t SET fingerprint = v.fingerprint, request = v.request, refusal = v.refusal, at = v.at, expires_at = v.expires_at FROM unnest($1::uuid[], $2::bytea[], $3::jsonb[], $4::jsonb[], $5::timestamptz[], $6::timestamptz[]) AS v(transaction_id, fingerprint, request, refusal, at, expires_at) WHERE t.transaction_id = v.transaction_id;
+SELECT t.transaction_id, t.fingerprint, t.request, t.refusal, t.at, t.expires_at, t.digest FROM unnest($1::uuid[]) AS v(transaction_id) JOIN ledger_rejection AS t ON t.transaction_id = v.transaction_id ORDER BY t.transaction_id FOR NO KEY UPDATE OF t;
+SELECT t.transaction_id, t.fingerprint, t.request, t.refusal, t.at, t.expires_at, t.digest FROM unnest($1::uuid[]) AS v(transaction_id) JOIN ledger_rejection AS t ON t.transaction_id = v.transaction_id ORDER BY t.transaction_id FOR SHARE OF t;
+SELECT t.transaction_id, t.fingerprint, t.request, t.refusal, t.at, t.expires_at, t.digest FROM unnest($1::uuid[]) AS v(transaction_id) JOIN ledger_rejection AS t ON t.transaction_id = v.transaction_id;
+INSERT INTO ledger_rejection (transaction_id, fingerprint, request, refusal, at, expires_at, digest) SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::jsonb[], $4::jsonb[], $5::timestamptz[], $6::timestamptz[], $7::bytea[]);
+UPDATE ledger_rejection AS t SET fingerprint = v.fingerprint, request = v.request, refusal = v.refusal, at = v.at, expires_at = v.expires_at, digest = v.digest FROM unnest($1::uuid[], $2::bytea[], $3::jsonb[], $4::jsonb[], $5::timestamptz[], $6::timestamptz[], $7::bytea[]) AS v(transaction_id, fingerprint, request, refusal, at, expires_at, digest) WHERE t.transaction_id = v.transaction_id;
 DELETE FROM ledger_rejection AS t USING unnest($1::uuid[]) AS v(transaction_id) WHERE t.transaction_id = v.transaction_id;
 
 -- Rows of ledger_block.
@@ -375,7 +375,7 @@ SELECT transaction_id, leg, asset, debit_account, credit_account, amount, captur
 SELECT transaction_id, leg, asset, debit_account, credit_account, amount, captured, released, state, expires_at FROM ledger_hold WHERE expires_at <= $1 AND expires_at IS NOT NULL ORDER BY expires_at, transaction_id, leg LIMIT $2;
 
 -- The read ledger.rejections_due, by ledger_rejection_expiry.
-SELECT transaction_id, fingerprint, request, refusal, at, expires_at FROM ledger_rejection WHERE expires_at <= $1 ORDER BY expires_at, transaction_id LIMIT $2;
+SELECT transaction_id, fingerprint, request, refusal, at, expires_at, digest FROM ledger_rejection WHERE expires_at <= $1 ORDER BY expires_at, transaction_id LIMIT $2;
 
 -- The read ledger.history_of_user, by ledger_transfer_by_user.
 SELECT transaction_id, leg, legs, asset, seq, at, effective_at, kind, phase, debit_account, credit_account, amount, about, about_leg, expires_at, user_id, reference, metadata, memo, fingerprint FROM ledger_transfer WHERE user_id = $1 AND ((TRUE) AND (TRUE)) AND (TRUE) AND (TRUE) AND (TRUE) ORDER BY at DESC, transaction_id DESC, leg DESC LIMIT $2;
@@ -444,4 +444,4 @@ SELECT transaction_id, leg, amount, returned, reversed FROM ledger_returned WHER
 SELECT transaction_id, salt, text FROM ledger_memo WHERE TRUE ORDER BY transaction_id LIMIT $1;
 
 -- The read ledger.every_rejection, by primary key.
-SELECT transaction_id, fingerprint, request, refusal, at, expires_at FROM ledger_rejection WHERE TRUE ORDER BY transaction_id LIMIT $1;
+SELECT transaction_id, fingerprint, request, refusal, at, expires_at, digest FROM ledger_rejection WHERE TRUE ORDER BY transaction_id LIMIT $1;

@@ -375,9 +375,11 @@ CREATE TABLE ledger_rejection (
     refusal        TEXT    NOT NULL, -- what was said
     at             INTEGER NOT NULL,
     expires_at     INTEGER NOT NULL, -- when it may be forgotten
+    digest         BLOB    NOT NULL, -- the hash of all the rest: a refusal is in no log
     PRIMARY KEY (transaction_id),
     CONSTRAINT ledger_rejection_id_is_uuid            CHECK (length(transaction_id) = 16),
     CONSTRAINT ledger_rejection_fingerprint_is_sha256 CHECK (length(fingerprint) = 32),
+    CONSTRAINT ledger_rejection_digest_is_sha256      CHECK (length(digest) = 32),
     CONSTRAINT ledger_rejection_request_is_json       CHECK (json_valid(request)),
     CONSTRAINT ledger_rejection_refusal_is_json       CHECK (json_valid(refusal))
 ) STRICT;

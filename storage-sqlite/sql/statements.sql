@@ -144,9 +144,9 @@ UPDATE OR ROLLBACK ledger_returned SET amount = ?3, returned = ?4, reversed = ?5
 DELETE FROM ledger_returned WHERE transaction_id = ?1 AND leg = ?2;
 
 -- Rows of ledger_rejection.
-SELECT transaction_id, fingerprint, request, refusal, at, expires_at FROM ledger_rejection WHERE transaction_id = ?1;
-INSERT OR ROLLBACK INTO ledger_rejection (transaction_id, fingerprint, request, refusal, at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6);
-UPDATE OR ROLLBACK ledger_rejection SET fingerprint = ?2, request = ?3, refusal = ?4, at = ?5, expires_at = ?6 WHERE transaction_id = ?1;
+SELECT transaction_id, fingerprint, request, refusal, at, expires_at, digest FROM ledger_rejection WHERE transaction_id = ?1;
+INSERT OR ROLLBACK INTO ledger_rejection (transaction_id, fingerprint, request, refusal, at, expires_at, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7);
+UPDATE OR ROLLBACK ledger_rejection SET fingerprint = ?2, request = ?3, refusal = ?4, at = ?5, expires_at = ?6, digest = ?7 WHERE transaction_id = ?1;
 DELETE FROM ledger_rejection WHERE transaction_id = ?1;
 
 -- Rows of ledger_block.
@@ -298,7 +298,7 @@ SELECT transaction_id, leg, asset, debit_account, credit_account, amount, captur
 SELECT transaction_id, leg, asset, debit_account, credit_account, amount, captured, released, state, expires_at FROM ledger_hold WHERE expires_at <= ?1 AND expires_at IS NOT NULL ORDER BY expires_at, transaction_id, leg LIMIT ?2;
 
 -- The read ledger.rejections_due, by ledger_rejection_expiry.
-SELECT transaction_id, fingerprint, request, refusal, at, expires_at FROM ledger_rejection WHERE expires_at <= ?1 ORDER BY expires_at, transaction_id LIMIT ?2;
+SELECT transaction_id, fingerprint, request, refusal, at, expires_at, digest FROM ledger_rejection WHERE expires_at <= ?1 ORDER BY expires_at, transaction_id LIMIT ?2;
 
 -- The read ledger.history_of_user, by ledger_transfer_by_user.
 SELECT transaction_id, leg, legs, asset, seq, at, effective_at, kind, phase, debit_account, credit_account, amount, about, about_leg, expires_at, user_id, reference, metadata, memo, fingerprint FROM ledger_transfer WHERE user_id = ?1 AND ((1) AND (1)) AND (1) AND (1) AND (1) ORDER BY at DESC, transaction_id DESC, leg DESC LIMIT ?2;
@@ -367,4 +367,4 @@ SELECT transaction_id, leg, amount, returned, reversed FROM ledger_returned WHER
 SELECT transaction_id, salt, text FROM ledger_memo WHERE 1 ORDER BY transaction_id LIMIT ?1;
 
 -- The read ledger.every_rejection, by primary key.
-SELECT transaction_id, fingerprint, request, refusal, at, expires_at FROM ledger_rejection WHERE 1 ORDER BY transaction_id LIMIT ?1;
+SELECT transaction_id, fingerprint, request, refusal, at, expires_at, digest FROM ledger_rejection WHERE 1 ORDER BY transaction_id LIMIT ?1;

@@ -3,8 +3,9 @@
 use super::*;
 use parlor_core::conformance::threads;
 use parlor_core::economy::ledger::{
-    Close, EraseMemo, Field, ForgetRejection, Refund, Rejection, Rest, Shortfall,
+    Close, EraseMemo, Field, ForgetRejection, Refund, Rejection, Request, Rest, Shortfall,
 };
+use parlor_core::record::{Json, Stored as _};
 
 fn conflict(field: Field) -> Result<Outcome, Refusal> {
     Err(Refusal::IdConflict { field })
@@ -229,6 +230,23 @@ fn a_refusal_sticks_to_its_id() {
     assert_eq!(bank.tick(), 1);
     assert_eq!(bank.world.held::<Rejection>(tip.id), None);
     assert!(matches!(bank.post(&tip), Ok(Outcome::Replayed(_))));
+}
+
+#[test]
+fn what_a_person_wrote_with_what_was_refused_is_not_kept() {
+    let bank = Bank::open();
+    let mut tip = bank.tx().leg(Leg::transfer(COIN, ADA, BEN, 10));
+    tip.memo = Some("My secret".into());
+    let refusal = Err(Refusal::InsufficientFunds { leg: 0, available: 0 });
+    assert_eq!(bank.post(&tip), refusal);
+    let row: Rejection = bank.row(tip.id);
+    assert_eq!(row.request, Json(Request::Post(Transaction { memo: None, ..tip.clone() })));
+    assert!(!format!("{:?}", bank.world.table(Rejection::TABLE)).contains("secret"));
+    // It is the same request only with the same words all the same.
+    assert_eq!(bank.post(&tip), refusal);
+    for memo in [None, Some("My secrets".into())] {
+        assert_eq!(bank.post(&Transaction { memo, ..tip.clone() }), conflict(Field::Memo));
+    }
 }
 
 #[test]

@@ -440,6 +440,7 @@ fn on_texts(add: &mut Add<'_>) {
         ("ledger_memo", "salt", NOT_A_HASH, "ledger_memo_salt_is_sha256"),
         ("ledger_memo", "text", "''", "ledger_memo_text_is_short"),
         ("ledger_rejection", "fingerprint", NOT_A_HASH, "ledger_rejection_fingerprint_is_sha256"),
+        ("ledger_rejection", "digest", NOT_A_HASH, "ledger_rejection_digest_is_sha256"),
     ] {
         add(&format!("{table} with {column} = {value}"), like(table, &[(column, value)]), why);
     }

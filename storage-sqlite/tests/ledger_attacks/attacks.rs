@@ -468,6 +468,7 @@ fn on_texts(add: &mut Add<'_>) {
         ("ledger_memo", "text", "''", "ledger_memo_text_is_short"),
         ("ledger_rejection", "transaction_id", NOT_A_UUID, "ledger_rejection_id_is_uuid"),
         ("ledger_rejection", "fingerprint", NOT_A_HASH, "ledger_rejection_fingerprint_is_sha256"),
+        ("ledger_rejection", "digest", NOT_A_HASH, "ledger_rejection_digest_is_sha256"),
         ("ledger_rejection", "request", "'{'", "ledger_rejection_request_is_json"),
         ("ledger_rejection", "refusal", "'{'", "ledger_rejection_refusal_is_json"),
     ] {

@@ -58,6 +58,7 @@ pub(super) fn that_may_go(n: u128, full: bool) -> [Row; 2] {
         }),
         at: at(full),
         expires_at: at(full),
+        digest: digest(full),
     };
     [memo.into(), rejection.into()]
 }

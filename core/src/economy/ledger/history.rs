@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::series::Series;
 use super::{
     Account, AccountId, Asset, AssetCode, Entry, Kind, REFERENCE_BYTES_MAX, Reads, Refusal,
-    TransactionId, Transfer, TransferId, queries,
+    Transfer, TransferId, queries,
 };
 use crate::engine::Error;
 use crate::identity::UserId;
@@ -180,7 +180,7 @@ impl Reads<'_> {
         &self,
         entries: &[Entry],
     ) -> Result<Vec<Transfer>, Error<Refusal>> {
-        let ids: Vec<TransactionId> = entries.iter().map(|it| it.transaction_id).collect();
+        let ids = entries.iter().map(|it| it.transaction_id).collect();
         let found = self.parlor.transfers_by_id(&ids).await?;
         // An entry without its transfer is for the audit to tell.
         Ok(entries.iter().filter_map(|entry| found.get(&entry.transfer()).cloned()).collect())

@@ -78,4 +78,17 @@ impl Parlor {
         entries.sort_by_key(LogEntry::seq);
         Ok(entries)
     }
+
+    /// Where the rows of a log end, whatever its asset says: the number after the last one.
+    pub(super) async fn log_end(&self, asset: AssetCode) -> Result<i64, StoreError> {
+        let transfers = queries::transfers_in_log(asset, 0, i64::MAX).descending().limit(1);
+        let accounts = queries::account_changes_in_log(asset, 0, i64::MAX).descending().limit(1);
+        let assets = queries::asset_changes_in_log(asset, 0, i64::MAX).descending().limit(1);
+        let last = [
+            self.select(&transfers).await?.rows.first().map(|it| it.seq),
+            self.select(&accounts).await?.rows.first().map(|it| it.seq),
+            self.select(&assets).await?.rows.first().map(|it| it.seq),
+        ];
+        Ok(last.into_iter().flatten().max().map_or(0, |seq| seq.saturating_add(1)))
+    }
 }

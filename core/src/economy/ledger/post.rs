@@ -83,7 +83,7 @@ pub fn post(
         Ok(receipt) => Ok(Outcome::Posted(receipt)),
         Err(Stop::Missing(missing)) => Err(missing.into()),
         Err(Stop::Refused(refusal)) => {
-            let request = Request::Post(transaction.clone());
+            let request = Request::Post(Transaction { memo: None, ..transaction.clone() });
             reject(draft, ctx, transaction.id, fingerprint, request, &refusal)?;
             Err(refusal.into())
         }
@@ -155,8 +155,8 @@ fn replay(
         Some(earlier) if earlier.fingerprint == fingerprint => {
             Err(Stop::Refused(earlier.refusal.0.clone()))
         }
-        Some(Rejection { request: Json(Request::Post(earlier)), .. }) => {
-            Err(differs(transaction.differs(earlier)))
+        Some(Rejection { request: Json(Request::Post(earlier)), fingerprint, .. }) => {
+            Err(differs(transaction.differs_from_refused(earlier, *fingerprint)))
         }
         Some(_) => Err(differs(Field::Legs)),
         None => Ok(None),
@@ -192,14 +192,17 @@ pub(super) fn reject(
     if !refusal.is_sticky() {
         return Ok(());
     }
-    draft.record(Rejection {
+    let mut rejection = Rejection {
         transaction_id: id,
         fingerprint,
         request: Json(request),
         refusal: Json(refusal.clone()),
         at: ctx.now,
         expires_at: ctx.now + ctx.settings.rejection_ttl,
-    })
+        digest: Digest([0; 32]),
+    };
+    rejection.digest = rejection.hash();
+    draft.record(rejection)
 }
 
 impl Transfer {
@@ -763,6 +766,22 @@ impl Asset {
             }
             Some(_) | None => Ok(()),
         }
+    }
+}
+
+impl Rejection {
+    /// The hash of all but itself.
+    pub(super) fn hash(&self) -> Digest {
+        let (Json(request), Json(refusal)) = (&self.request, &self.refusal);
+        let request = match request {
+            Request::Post(it) => it.fingerprint(),
+            Request::Refund(it) => it.fingerprint(),
+        };
+        let refusal = serde_json::to_string(refusal).expect("a refusal has no maps");
+        let mut to = super::canonical::Canonical::new(b"refusal1");
+        to.id(self.transaction_id.0).fixed(&self.fingerprint.0).fixed(&request.0);
+        to.text(&refusal).time(self.at).time(self.expires_at);
+        to.hash()
     }
 }
 

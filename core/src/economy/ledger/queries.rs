@@ -94,6 +94,35 @@ pub(super) fn asset_changes_in_log(asset: AssetCode, first: i64, last: i64) -> S
         .limit(PAGE_MAX)
 }
 
+/// Every transfer, log by log.
+pub(super) fn transfers_by_log() -> Select<Transfer> {
+    Select::new("ledger.transfers_by_log")
+        .by("ledger_transfer_seq")
+        .order(col!(Transfer.asset))
+        .order(col!(Transfer.seq))
+}
+
+/// Every change of an account, log by log.
+pub(super) fn account_changes_by_log() -> Select<AccountChange> {
+    Select::new("ledger.account_changes_by_log")
+        .by("ledger_account_change_seq")
+        .order(col!(AccountChange.asset))
+        .order(col!(AccountChange.seq))
+}
+
+/// Every change of an asset, log by log.
+pub(super) fn asset_changes_by_log() -> Select<AssetChange> {
+    Select::new("ledger.asset_changes_by_log")
+        .by("ledger_asset_change_seq")
+        .order(col!(AssetChange.asset))
+        .order(col!(AssetChange.seq))
+}
+
+/// Every block, log by log.
+pub(super) fn every_block() -> Select<Block> {
+    Select::new("ledger.every_block")
+}
+
 /// Blocks of an asset's log from one to another.
 pub(super) fn blocks(asset: AssetCode, first: i64, last: i64) -> Select<Block> {
     Select::new("ledger.blocks")
@@ -418,7 +447,11 @@ pub(crate) fn all() -> Vec<NamedQuery> {
         transfers_in_log(asset_code, 0, 1).into(),
         account_changes_in_log(asset_code, 0, 1).into(),
         asset_changes_in_log(asset_code, 0, 1).into(),
+        transfers_by_log().into(),
+        account_changes_by_log().into(),
+        asset_changes_by_log().into(),
         blocks(asset_code, 0, 1).into(),
+        every_block().into(),
         every_account().into(),
         every_entry().into(),
         every_wallet().into(),

@@ -348,7 +348,7 @@ crate::record! {
     pub Rejection in "ledger_rejection" [transaction_id: TransactionId] {
         /// The hash of the request, by which a retry is known.
         fingerprint: Digest,
-        /// The request.
+        /// The request, without what a person wrote with it: that could not be erased here.
         request: Json<Request>,
         /// What was said.
         refusal: Json<Refusal>,
@@ -356,6 +356,8 @@ crate::record! {
         at: Timestamp,
         /// When it may be forgotten.
         expires_at: Timestamp,
+        /// The hash of all the rest: a refusal is in no log.
+        digest: Digest,
     }
     index ledger_rejection_expiry (expires_at, transaction_id);
     is on_refusal;

@@ -364,14 +364,17 @@ impl Transaction {
         to.hash()
     }
 
-    /// The first field in which it differs from another request under the same id.
-    pub(super) fn differs(&self, from: &Self) -> Field {
+    /// The first field in which it differs from another request under the same id, which was refused
+    /// and is kept without its memo: its fingerprint tells whether that was the same.
+    pub(super) fn differs_from_refused(&self, from: &Self, fingerprint: Digest) -> Field {
+        let with_memo = Self { memo: self.memo.clone(), ..from.clone() };
+        let same_memo = with_memo.fingerprint() == fingerprint;
         let heads = [
             (self.kind == from.kind, Field::Kind),
             (self.user == from.user, Field::User),
             (self.reference == from.reference, Field::Reference),
             (self.metadata == from.metadata, Field::Metadata),
-            (self.memo == from.memo, Field::Memo),
+            (same_memo, Field::Memo),
             (self.effective_at == from.effective_at, Field::EffectiveAt),
             (self.legs.len() == from.legs.len(), Field::Legs),
         ];

@@ -30,8 +30,8 @@ impl Reads<'_> {
     /// each and in order of time; that the tree over them has the roots that its blocks have, which
     /// are chained; and, at its end, the root that the asset has.
     ///
-    /// It looks at whole blocks: `from` is taken back to where one begins. What was sealed before is
-    /// taken from the blocks. `progress` is told after each page how many entries were looked at,
+    /// It looks at whole blocks, and at one at least: `from` is taken back to where one begins. What
+    /// was sealed before is taken from the blocks. `progress` is told after each page how many entries were looked at,
     /// and how many there are.
     ///
     /// # Errors
@@ -46,9 +46,10 @@ impl Reads<'_> {
         let Some(row) = self.asset_row(asset).await? else {
             return Err(Error::Refused(Refusal::AssetNotFound { leg: 0 }));
         };
-        let to = to.clamp(0, row.size);
-        let from = from.clamp(0, to) / BLOCK_LEAVES * BLOCK_LEAVES;
         let mut check = LogCheck::new(&row);
+        let end = check.ends_at(&row, self.parlor.log_end(asset).await?);
+        let to = to.clamp(0, end);
+        let from = from.clamp(0, (to - 1).max(0)) / BLOCK_LEAVES * BLOCK_LEAVES;
         if row.sealed {
             check.frontier = self.sealed_before(asset, from, &mut check.findings).await?;
         }
@@ -56,12 +57,12 @@ impl Reads<'_> {
         while check.next < to {
             let start = check.next;
             let entries = self.parlor.log_page(asset, start, to).await?;
-            let end = to.min(start + LOG_PAGE);
-            let blocks = self.blocks(asset, start / BLOCK_LEAVES, end / BLOCK_LEAVES).await?;
-            check.page(&entries, &blocks, end);
-            progress(end - from, to - from);
+            let next = to.min(start + LOG_PAGE);
+            let blocks = self.blocks(asset, start / BLOCK_LEAVES, next / BLOCK_LEAVES).await?;
+            check.page(&entries, &blocks, next);
+            progress(next - from, to - from);
         }
-        if to == row.size {
+        if to == end {
             check.end(&row);
         }
         let head = row.sealed.then(|| row.head());
@@ -129,6 +130,17 @@ impl LogCheck {
             next: 0,
             findings: Findings::default(),
         }
+    }
+
+    /// Where to end, which is before the end of the log if its last entries are not there.
+    pub(super) fn ends_at(&mut self, asset: &Asset, rows_end: i64) -> i64 {
+        if rows_end < asset.size {
+            let place = Place::Log { asset: asset.code, seq: rows_end };
+            self.findings.add(place, "it is missing, and so is all that came after it");
+            let place = Place::Asset(asset.code);
+            self.findings.same(place, "the size of its log", &asset.size, &rows_end);
+        }
+        asset.size.min(rows_end).max(0)
     }
 
     /// Goes through the entries up to `end`, which are all that are there, with the blocks that end

@@ -3,16 +3,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Kept;
 use crate::economy::ledger::finding::{Findings, Place};
 use crate::economy::ledger::{Account, AccountId, Entry, Side, Transfer, TransferId};
+use crate::record::Timestamp;
 
 /// The entries of accounts, as they are gone through: account by account, version by version.
 pub(super) struct EntryCheck {
     current: Option<Account>,
+    /// The time of the entry before.
+    at: Timestamp,
     seen: BTreeSet<AccountId>,
+    /// The last entries of accounts that have more of them than when they were read.
+    since: BTreeMap<AccountId, i64>,
 }
 
 impl EntryCheck {
-    pub(super) const fn new() -> Self {
-        Self { current: None, seen: BTreeSet::new() }
+    pub(super) fn new() -> Self {
+        let (seen, since) = (BTreeSet::new(), BTreeMap::new());
+        Self { current: None, at: Timestamp(i64::MIN), seen, since }
     }
 
     pub(super) fn page(
@@ -42,16 +48,20 @@ impl EntryCheck {
             Some(transfer) => compare(entry, transfer, place, findings),
         }
         let Some(of) = kept.accounts.get(&account) else {
-            // It was opened after the accounts were read, or is missing: then its log tells.
+            // It was opened after the accounts were read, or is missing.
+            self.since.insert(account, version);
             return;
         };
         if self.current.as_ref().is_none_or(|it| it.id != account) {
             self.finish(kept, findings);
             self.seen.insert(account);
+            self.at = Timestamp(i64::MIN);
             self.current = Some(Account::opened(account, of.asset, of.kind, of.owner));
         }
         let Some(current) = &mut self.current else { return };
-        if current.apply(entry.side, entry.phase, entry.amount).is_none() {
+        findings.unless(entry.at > self.at, place, "it is not later than the one before");
+        self.at = entry.at;
+        if entry.amount <= 0 || current.apply(entry.side, entry.phase, entry.amount).is_none() {
             findings.add(place, "it is more than the account can count");
         }
         if current.version != version {
@@ -79,14 +89,19 @@ impl EntryCheck {
         let version = kept.accounts.get(&current.id).map_or(0, |it| it.version);
         let place = Place::Account(current.id);
         findings.unless(current.version >= version, place, "its last entries are missing");
+        if current.version > version {
+            self.since.insert(current.id, current.version);
+        }
     }
 
-    pub(super) fn end(&mut self, kept: &Kept, findings: &mut Findings) {
+    /// Gives the last entries of accounts that have more than they had.
+    pub(super) fn end(mut self, kept: &Kept, findings: &mut Findings) -> BTreeMap<AccountId, i64> {
         self.finish(kept, findings);
         for account in kept.accounts.values() {
             let has_entries = account.version == 0 || self.seen.contains(&account.id);
             findings.unless(has_entries, Place::Account(account.id), "its entries are missing");
         }
+        self.since
     }
 }
 

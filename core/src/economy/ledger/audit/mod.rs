@@ -1,9 +1,10 @@
 //! The audit: everything that is kept for speed, reckoned again from the log and compared.
 
+mod ends;
 mod entries;
 mod replay;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -14,12 +15,12 @@ use super::log::LOG_PAGE;
 use super::seal::BLOCK_LEAVES;
 use super::verify::LogCheck;
 use super::{
-    Account, AccountId, Asset, AssetCode, Hold, LogEntry, OwnerId, Request, Returned,
-    TransactionId, Transfer, TransferId, Wallet, queries,
+    Account, AccountId, Asset, AssetCode, Hold, LogEntry, OwnerId, Returned, TransactionId,
+    Transfer, TransferId, Wallet, queries,
 };
 use crate::engine::Parlor;
-use crate::record::{Digest, Json, Stored};
-use crate::storage::{Page, Select, StoreError};
+use crate::record::{Digest, Stored};
+use crate::storage::{Page, Select, StoreError, VALUES_MAX};
 
 /// What an audit found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -97,23 +98,25 @@ impl Parlor {
         let mut audit = Audit::default();
         // What was in a log before anything else was read must be in what is read next.
         let before = self.every(&queries::assets(), |_| {}).await?;
+        let ends = self.read_ends().await?;
         let mut kept = self.read_kept(&mut progress).await?;
         let assets = self.every(&queries::assets(), |_| {}).await?;
-        let total: i64 = assets.iter().map(|asset| asset.size).sum();
+        ends.check(&assets, &mut audit.findings);
+        let total = assets.iter().map(|asset| asset.size).fold(0, i64::saturating_add);
         let mut done = 0;
         let mut replay = Replay::new();
         for asset in &assets {
             let known = before.iter().find(|it| it.code == asset.code).map_or(0, |it| it.size);
             replay.begin(asset, known);
             self.replay_log(asset, &mut replay, &mut kept, &mut audit, |read| {
-                progress(at(Stage::Logs, done + read, total));
+                progress(at(Stage::Logs, read.saturating_add(done), total));
             })
             .await?;
-            done += asset.size;
+            done = asset.size.saturating_add(done);
         }
         replay.end(&kept, &mut audit.findings);
         audit.accounts = kept.accounts.len() as u64;
-        check_wallets(&kept, &mut audit.findings);
+        self.check_wallets(&kept, &mut audit.findings).await?;
         self.check_entries(&kept, &mut audit, &mut progress).await?;
         self.check_memos(&mut audit.findings).await?;
         self.check_rejections(&mut audit.findings).await?;
@@ -148,24 +151,27 @@ impl Parlor {
         audit: &mut Audit,
         mut progress: impl FnMut(i64),
     ) -> Result<(), StoreError> {
-        let mut check = LogCheck::new(asset);
-        while check.next < asset.size {
-            let (start, end) = (check.next, asset.size.min(check.next + LOG_PAGE));
+        let (mut check, mut replayed) = (LogCheck::new(asset), Findings::default());
+        let size = check.ends_at(asset, self.log_end(asset.code).await?);
+        while check.next < size {
+            let (start, end) = (check.next, size.min(check.next + LOG_PAGE));
             let entries = self.log_page(asset.code, start, end).await?;
             let (first, last) = (start / BLOCK_LEAVES, end / BLOCK_LEAVES);
             let blocks = self.ledger().blocks(asset.code, first, last).await?;
             check.page(&entries, &blocks, end);
             for entry in &entries {
-                replay.entry(entry, kept, &mut audit.findings);
+                replay.entry(entry, kept, &mut replayed);
             }
-            self.check_legs(&entries, &mut audit.findings).await?;
+            self.check_legs(&entries, &mut replayed).await?;
             let transfers = entries.iter().filter(|it| matches!(it, LogEntry::Transfer(_)));
             audit.transfers += transfers.count() as u64;
             progress(end);
         }
         check.end(asset);
+        // What was changed comes before what follows from it.
         audit.findings.take(check.findings);
         replay.compare_asset(asset, &mut audit.findings);
+        audit.findings.take(replayed);
         let head = asset.sealed.then(|| asset.head());
         audit.heads.push(Head { asset: asset.code, size: asset.size, head });
         Ok(())
@@ -177,16 +183,17 @@ impl Parlor {
         entries: &[LogEntry],
         findings: &mut Findings,
     ) -> Result<(), StoreError> {
-        let firsts = entries.iter().filter_map(|entry| match entry {
-            LogEntry::Transfer(it) if it.legs > 1 && it.leg == 0 => Some(it),
-            _ => None,
+        let ids = entries.iter().filter_map(|entry| match entry {
+            LogEntry::Transfer(it) => Some(it.transaction_id),
+            LogEntry::Account(_) | LogEntry::Asset(_) => None,
         });
-        for first in firsts {
-            let query = queries::transfers_of([first.transaction_id]);
-            let legs = self.every(&query, |_| {}).await?;
-            let place = Place::Transaction(first.transaction_id);
-            let is_whole = legs.len() == usize::from(first.legs)
-                && (0..).zip(&legs).all(|(n, it)| it.leg == n && it.legs == first.legs);
+        let ids: BTreeSet<TransactionId> = ids.collect();
+        let transfers = self.transfers_by_id(&ids).await?;
+        let transfers: Vec<&Transfer> = transfers.values().collect();
+        for legs in transfers.chunk_by(|a, b| a.transaction_id == b.transaction_id) {
+            let place = Place::Transaction(legs[0].transaction_id);
+            let is_whole = (0..).zip(legs).all(|(n, it)| it.leg == n)
+                && legs.iter().all(|it| usize::from(it.legs) == legs.len());
             findings.unless(is_whole, place, "not all of its transfers are there");
         }
         Ok(())
@@ -198,14 +205,15 @@ impl Parlor {
         audit: &mut Audit,
         progress: &mut impl FnMut(Progress),
     ) -> Result<(), StoreError> {
-        let total: i64 = kept.accounts.values().map(|account| account.version).sum();
+        let versions = kept.accounts.values().map(|account| account.version);
+        let total = versions.fold(0, i64::saturating_add);
         let mut check = EntryCheck::new();
         let mut after = None;
         loop {
             let query =
                 queries::every_entry().after(after.as_deref()).expect("it is its own cursor");
             let page = self.select(&query).await?;
-            let ids: Vec<TransactionId> = page.rows.iter().map(|it| it.transaction_id).collect();
+            let ids = page.rows.iter().map(|it| it.transaction_id).collect();
             let transfers = self.transfers_by_id(&ids).await?;
             check.page(&page.rows, &transfers, kept, &mut audit.findings);
             audit.entries += page.rows.len() as u64;
@@ -215,7 +223,49 @@ impl Parlor {
                 break;
             }
         }
-        check.end(kept, &mut audit.findings);
+        let since = check.end(kept, &mut audit.findings);
+        self.check_since(&since, &mut audit.findings).await
+    }
+
+    /// Entries that came after the accounts were read are counted by their accounts now.
+    async fn check_since(
+        &self,
+        since: &BTreeMap<AccountId, i64>,
+        findings: &mut Findings,
+    ) -> Result<(), StoreError> {
+        let now = self.accounts_by_id(since.keys().copied().collect()).await?;
+        for (&account, &version) in since {
+            let is_counted = now.get(&account).is_some_and(|it| it.version >= version);
+            let place = Place::Entry { account, version };
+            findings.unless(is_counted, place, "its account does not count it");
+        }
+        Ok(())
+    }
+
+    /// Everybody's account for a purpose is the one that says so.
+    async fn check_wallets(&self, kept: &Kept, findings: &mut Findings) -> Result<(), StoreError> {
+        let is_new = |it: &AccountId| !kept.accounts.contains_key(it);
+        let since = kept.wallets.iter().map(|it| it.account_id).filter(is_new).collect();
+        let since = self.accounts_by_id(since).await?;
+        let mut claimed = BTreeMap::new();
+        for wallet in &kept.wallets {
+            let (owner, account): (OwnerId, _) = (wallet.owner, wallet.account_id);
+            let place = Place::Wallet { owner, account };
+            let terms = (Some(owner), wallet.kind, wallet.asset);
+            match kept.accounts.get(&account).or_else(|| since.get(&account)) {
+                None => findings.add(place, "there is no such account"),
+                Some(it) => {
+                    let is_same = (it.owner, it.kind, it.asset) == terms;
+                    findings.unless(is_same, place, "the account says otherwise");
+                }
+            }
+            claimed.insert(account, owner);
+        }
+        for account in kept.accounts.values() {
+            let is_claimed = account.owner == claimed.get(&account.id).copied();
+            let place = Place::Account(account.id);
+            findings.unless(is_claimed, place, "it is not its owner's account for what it is for");
+        }
         Ok(())
     }
 
@@ -236,14 +286,9 @@ impl Parlor {
 
     async fn check_rejections(&self, findings: &mut Findings) -> Result<(), StoreError> {
         for it in self.every(&queries::every_rejection(), |_| {}).await? {
-            let Json(request) = &it.request;
-            let (id, fingerprint) = match request {
-                Request::Post(transaction) => (transaction.id, transaction.fingerprint()),
-                Request::Refund(refund) => (refund.id, refund.fingerprint()),
-            };
-            let is_same = (id, fingerprint) == (it.transaction_id, it.fingerprint);
             let place = Place::Rejection(it.transaction_id);
-            findings.unless(is_same, place, "the request is not the one that was refused");
+            let is_same = it.digest == it.hash();
+            findings.unless(is_same, place, "it is not what it has the hash of");
             findings.unless(it.refusal.0.is_sticky(), place, "it is none that is remembered");
         }
         Ok(())
@@ -252,13 +297,24 @@ impl Parlor {
     /// The transfers of some transactions, by id.
     pub(super) async fn transfers_by_id(
         &self,
-        ids: &[TransactionId],
+        ids: &BTreeSet<TransactionId>,
     ) -> Result<BTreeMap<TransferId, Transfer>, StoreError> {
-        let mut ids = ids.to_vec();
-        ids.sort_unstable();
-        ids.dedup();
-        let rows = self.every(&queries::transfers_of(ids), |_| {}).await?;
+        let rows = self.every(&queries::transfers_of(ids.iter().copied()), |_| {}).await?;
         Ok(rows.into_iter().map(|it| (it.id(), it)).collect())
+    }
+
+    /// Accounts as they are now, by id.
+    async fn accounts_by_id(
+        &self,
+        ids: Vec<AccountId>,
+    ) -> Result<BTreeMap<AccountId, Account>, StoreError> {
+        let mut accounts = BTreeMap::new();
+        for ids in ids.chunks(VALUES_MAX) {
+            let query = queries::accounts_by_id(ids.iter().copied());
+            let rows = self.every(&query, |_| {}).await?;
+            accounts.extend(rows.into_iter().map(|it| (it.id, it)));
+        }
+        Ok(accounts)
     }
 
     /// All rows of a query, a page after the other.
@@ -279,30 +335,6 @@ impl Parlor {
                 return Ok(all);
             }
         }
-    }
-}
-
-/// Everybody's account for a purpose is the one that says so.
-fn check_wallets(kept: &Kept, findings: &mut Findings) {
-    let mut claimed = BTreeMap::new();
-    for wallet in &kept.wallets {
-        let (owner, account): (OwnerId, _) = (wallet.owner, wallet.account_id);
-        let place = Place::Wallet { owner, account };
-        let terms = (Some(owner), wallet.kind, wallet.asset);
-        match kept.accounts.get(&account) {
-            // It may have been opened since the accounts were read.
-            None => {}
-            Some(it) => {
-                let is_same = (it.owner, it.kind, it.asset) == terms;
-                findings.unless(is_same, place, "the account says otherwise");
-            }
-        }
-        claimed.insert(account, owner);
-    }
-    for account in kept.accounts.values() {
-        let is_claimed = account.owner == claimed.get(&account.id).copied();
-        let place = Place::Account(account.id);
-        findings.unless(is_claimed, place, "it is not its owner's account for what it is for");
     }
 }
 

@@ -12,7 +12,8 @@ use crate::record::Timestamp;
 #[derive(Default)]
 pub(super) struct Replay {
     accounts: BTreeMap<AccountId, Account>,
-    /// Those that were found again as they are kept.
+    /// Those that were found again as they are kept, at a point where that could be read: not before
+    /// the last one that was known.
     accounts_found: BTreeSet<AccountId>,
     holds: BTreeMap<TransferId, Hold>,
     holds_found: BTreeSet<TransferId>,
@@ -34,11 +35,10 @@ impl Replay {
 
     /// Begins with the log of an asset.
     pub(super) fn begin(&mut self, asset: &Asset, known: i64) {
-        let (code, sealed) = (asset.code, asset.sealed);
         self.known = known;
         self.asset = Some(Asset {
-            code,
-            sealed,
+            code: asset.code,
+            sealed: false,
             scale: 0,
             transferable: false,
             supply_cap: None,
@@ -73,6 +73,9 @@ impl Replay {
         asset.transferable = change.transferable;
         asset.supply_cap = change.supply_cap;
         asset.closed_until = change.closed_until;
+        if asset.changes == 1 {
+            asset.sealed = change.sealed;
+        }
         findings.same(place, "whether it is sealed", &change.sealed, &asset.sealed);
     }
 
@@ -110,7 +113,7 @@ impl Replay {
             let is_empty = account.balance() == 0 && account.has_no_holds();
             findings.unless(is_empty, place, "it is closed and not empty");
         }
-        self.look_for(id, kept, findings);
+        self.look_for(id, change.seq, kept, findings);
     }
 
     fn transfer(
@@ -123,7 +126,10 @@ impl Replay {
         let sides =
             [(Side::Debit, transfer.debit_account), (Side::Credit, transfer.credit_account)];
         findings.unless(sides[0].1 != sides[1].1, place, "it gives to the account it takes from");
-        findings.unless(transfer.amount > 0, place, "its amount is not more than zero");
+        if transfer.amount <= 0 {
+            findings.add(place, "its amount is not more than zero");
+            return;
+        }
         let mut kinds = [AccountKind::Wallet; 2];
         for (n, (side, id)) in sides.into_iter().enumerate() {
             let Some(account) = self.accounts.get_mut(&id) else {
@@ -132,7 +138,7 @@ impl Replay {
             };
             kinds[n] = account.kind;
             move_account(account, side, transfer, place, findings);
-            self.look_for(id, kept, findings);
+            self.look_for(id, transfer.seq, kept, findings);
         }
         if transfer.phase.posts()
             && let Some(asset) = &mut self.asset
@@ -176,7 +182,7 @@ impl Replay {
                 expires_at: transfer.expires_at,
             },
         );
-        self.look_for_hold(id, kept);
+        self.look_for_hold(id, transfer.seq, kept);
     }
 
     fn resolve(&mut self, transfer: &Transfer, kept: &Kept, place: Place, findings: &mut Findings) {
@@ -208,7 +214,7 @@ impl Replay {
         if let Err(refusal) = taken {
             findings.add(place, refusal.to_string());
         }
-        self.look_for_hold(id, kept);
+        self.look_for_hold(id, transfer.seq, kept);
     }
 
     fn give_back(
@@ -236,27 +242,26 @@ impl Replay {
         let is_bounded = returned.returned <= returned.amount;
         findings.unless(is_bounded, place, "it gives back more than was moved");
         returned.reversed |= transfer.phase == Phase::Reversal;
-        if kept.returned.get(&id) == Some(returned) {
-            self.returned_found.insert(id);
-        }
+        let is_there = kept.returned.get(&id) == Some(returned);
+        note(&mut self.returned_found, id, is_there, transfer.seq < self.known);
     }
 
     /// Compares an account with the one that is kept, at the point where that was read.
-    fn look_for(&mut self, id: AccountId, kept: &Kept, findings: &mut Findings) {
+    fn look_for(&mut self, id: AccountId, seq: i64, kept: &Kept, findings: &mut Findings) {
         let (Some(kept), Some(account)) = (kept.accounts.get(&id), self.accounts.get(&id)) else {
             return;
         };
         let is_there = (account.version, account.changes) == (kept.version, kept.changes);
-        if is_there && self.accounts_found.insert(id) {
+        if is_there {
             compare_accounts(kept, account, findings);
         }
+        note(&mut self.accounts_found, id, is_there, seq < self.known);
     }
 
-    fn look_for_hold(&mut self, id: TransferId, kept: &Kept) {
+    fn look_for_hold(&mut self, id: TransferId, seq: i64, kept: &Kept) {
         let Some(hold) = self.holds.get(&id) else { return };
-        if kept.holds.get(&id) == Some(hold) {
-            self.holds_found.insert(id);
-        }
+        let is_there = kept.holds.get(&id) == Some(hold);
+        note(&mut self.holds_found, id, is_there, seq < self.known);
     }
 
     pub(super) fn compare_asset(&self, kept: &Asset, findings: &mut Findings) {
@@ -264,6 +269,7 @@ impl Replay {
         let place = Place::Asset(kept.code);
         findings.same(place, "the scale", &kept.scale, &asset.scale);
         findings.same(place, "transferable", &kept.transferable, &asset.transferable);
+        findings.same(place, "whether it is sealed", &kept.sealed, &asset.sealed);
         findings.same(place, "the supply cap", &kept.supply_cap, &asset.supply_cap);
         findings.same(place, "closed until", &kept.closed_until, &asset.closed_until);
         findings.same(place, "the number of changes", &kept.changes, &asset.changes);
@@ -290,7 +296,7 @@ impl Replay {
     /// What was kept and not found in any log.
     pub(super) fn end(&self, kept: &Kept, findings: &mut Findings) {
         for id in kept.accounts.keys().filter(|id| !self.accounts_found.contains(id)) {
-            let problem = "the log does not lead to as many entries and changes as it has";
+            let problem = "the log leads to more entries and changes than it has, or to fewer";
             findings.add(Place::Account(*id), problem);
         }
         for id in kept.holds.keys().filter(|id| !self.holds_found.contains(id)) {
@@ -299,6 +305,16 @@ impl Replay {
         for id in kept.returned.keys().filter(|id| !self.returned_found.contains(id)) {
             findings.add(Place::Returned(*id), "the log does not lead to what it has");
         }
+    }
+}
+
+/// Notes whether what is kept is as the log has it at an entry. Once something was known to be there
+/// before it was read, it must be as it was then, or as it became later.
+fn note<I: Ord>(found: &mut BTreeSet<I>, id: I, is_there: bool, is_known: bool) {
+    if is_there {
+        found.insert(id);
+    } else if is_known {
+        found.remove(&id);
     }
 }
 

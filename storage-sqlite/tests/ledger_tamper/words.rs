@@ -1,0 +1,1 @@
+//! What an audit says, as people read it.
