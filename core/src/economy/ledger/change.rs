@@ -1,6 +1,6 @@
 //! Assets and accounts change by an entry of the log each.
 
-use super::post::after;
+use super::posting::after;
 use super::seal::Sealed;
 use super::{Account, AccountChange, Asset, AssetChange, Block, Event};
 use crate::engine::Ctx;

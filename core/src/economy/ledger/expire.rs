@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::post::post_expiry;
+use super::posting::post_expiry;
 use super::{Event, Hold, HoldState, Refusal, TransferId, queries};
 use crate::engine::{Command, Ctx, Deadline};
 use crate::record::{Stored as _, Timestamp};

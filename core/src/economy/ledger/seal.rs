@@ -13,9 +13,6 @@ const HASH: usize = 32;
 
 /// An entry of a log, as it is sealed.
 pub(super) trait Sealed {
-    /// When it was added to the log.
-    fn at(&self) -> Timestamp;
-
     /// What is hashed: all that matters, in a fixed order.
     fn canonical(&self) -> Canonical;
 
@@ -29,10 +26,6 @@ pub(super) trait Sealed {
 }
 
 impl Sealed for Transfer {
-    fn at(&self) -> Timestamp {
-        self.at
-    }
-
     fn canonical(&self) -> Canonical {
         let mut to = Canonical::new(b"transfr1");
         to.fixed(self.asset.bytes()).int(self.seq).time(self.at).time(self.effective_at);
@@ -54,10 +47,6 @@ impl Sealed for Transfer {
 }
 
 impl Sealed for AccountChange {
-    fn at(&self) -> Timestamp {
-        self.at
-    }
-
     fn canonical(&self) -> Canonical {
         let mut to = Canonical::new(b"account1");
         to.fixed(self.asset.bytes()).int(self.seq).time(self.at);
@@ -76,10 +65,6 @@ impl Sealed for AccountChange {
 }
 
 impl Sealed for AssetChange {
-    fn at(&self) -> Timestamp {
-        self.at
-    }
-
     fn canonical(&self) -> Canonical {
         let mut to = Canonical::new(b"asset__1");
         to.fixed(self.asset.bytes()).int(self.seq).time(self.at).int(self.n);
