@@ -38,6 +38,7 @@ const SEEN_BY: &[(Fault, &[&str])] = &[
             "commands_on_one_row_follow_one_another",
             "hands_are_numbered_without_gap_or_double",
             "a_full_room_lets_nobody_in",
+            "debits_at_once_never_overdraw",
         ],
     ),
     (Fault::UnlockedShare, &["sharing_and_then_owning_neither_deadlocks_nor_loses"]),
@@ -54,13 +55,18 @@ const SEEN_BY: &[(Fault, &[&str])] = &[
     (Fault::KeptRefusal, &["nothing_of_a_refused_command_stays"]),
     (
         Fault::AppliedTwice,
-        &["no_update_is_lost", "every_event_is_in_the_feed_once_and_in_the_order_of_commits"],
+        &[
+            "no_update_is_lost",
+            "every_event_is_in_the_feed_once_and_in_the_order_of_commits",
+            "a_transaction_sent_many_times_at_once_is_posted_once",
+        ],
     ),
     (
         Fault::LostDelete,
         &[
             "parents_and_children_of_one_changeset_may_be_written_in_any_order",
             "a_timer_whose_command_is_refused_is_gone",
+            "the_same_course_of_a_ledger_leaves_the_same_as_in_memory",
         ],
     ),
     (
@@ -72,6 +78,14 @@ const SEEN_BY: &[(Fault, &[&str])] = &[
             "a_policy_that_fails_half_way_goes_on_without_doing_anything_twice",
         ],
     ),
+    (
+        Fault::LostRejection,
+        &[
+            "a_refused_transaction_is_told_the_same_though_it_could_pass",
+            "a_transaction_sent_many_times_at_once_is_posted_once",
+            "the_same_course_of_a_ledger_leaves_the_same_as_in_memory",
+        ],
+    ),
     (Fault::UnenforcedIndex, &["a_violated_unique_index_fails_the_culprit_alone"]),
     (Fault::UnreleasedIndex, &["a_unique_value_may_change_hands"]),
     (
@@ -81,6 +95,7 @@ const SEEN_BY: &[(Fault, &[&str])] = &[
             "every_event_is_in_the_feed_once_and_in_the_order_of_commits",
             "an_event_comes_back_as_it_was_emitted",
             "a_command_sent_many_times_at_once_takes_effect_once",
+            "a_transaction_sent_many_times_at_once_is_posted_once",
         ],
     ),
     (
@@ -95,11 +110,18 @@ const SEEN_BY: &[(Fault, &[&str])] = &[
         &[
             "every_event_is_in_the_feed_once_and_in_the_order_of_commits",
             "an_event_comes_back_as_it_was_emitted",
+            "the_same_course_of_a_ledger_leaves_the_same_as_in_memory",
         ],
     ),
     (Fault::CutTime, &["an_event_comes_back_as_it_was_emitted"]),
     (Fault::SkippedEvent, &["every_event_is_in_the_feed_once_and_in_the_order_of_commits"]),
-    (Fault::LateRead, &["what_a_command_did_is_there_when_it_returns"]),
+    (
+        Fault::LateRead,
+        &[
+            "what_a_command_did_is_there_when_it_returns",
+            "a_refused_transaction_is_told_the_same_though_it_could_pass",
+        ],
+    ),
     (
         Fault::SkippedRow,
         &[

@@ -37,6 +37,8 @@ faults! {
         LostDelete,
         /// Forgets the outcomes that are kept for retries.
         LostOutcome,
+        /// Forgets the refusals that are kept for retries.
+        LostRejection,
         /// Does not see that a unique index is violated.
         UnenforcedIndex,
         /// Does not see that a unique value has become free.

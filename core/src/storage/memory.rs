@@ -206,6 +206,9 @@ impl State {
             Some(Fault::LostOutcome) => {
                 resolved.writes.retain(|it| !matches!(it.row(), Row::Idempotency(_)));
             }
+            Some(Fault::LostRejection) => {
+                resolved.writes.retain(|it| !matches!(it.row(), Row::Rejection(_)));
+            }
             Some(Fault::LostDelete) => {
                 resolved.deletes.retain(|key| !self.undeleted.insert(key.clone()));
             }

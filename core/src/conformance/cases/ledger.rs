@@ -7,7 +7,7 @@ use super::durability::seeds;
 use super::world;
 use crate::Uuid;
 use crate::conformance::books::done;
-use crate::conformance::course::{Course, Said};
+use crate::conformance::course::{Course, Said, WIDE_EVERY};
 use crate::conformance::readout::{Instants, readout, readout_of_logs};
 use crate::conformance::{Books, Harness, World, block_on};
 use crate::economy::ledger::{
@@ -69,7 +69,7 @@ fn the_same_course_leaves_the_same<H: Harness>(
     let mut course = Course::new(seed, wide);
     let mut heard = BTreeSet::new();
 
-    let steps = if wide == 0 { STEPS } else { 15 * wide };
+    let steps = if wide == 0 { STEPS } else { WIDE_EVERY * wide };
     for n in 0..steps {
         let (by, step) = course.step(there.clock.now());
         let (said, as_in_memory) = (step.take(&here, by), step.take(&there, by));

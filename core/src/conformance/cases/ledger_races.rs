@@ -211,7 +211,7 @@ pub fn a_transfer_is_reversed_by_one_of_many<H: Harness>(harness: &H) {
     audited(&world.parlor);
 }
 
-/// Transactions that exchange two assets, from both sides and the other way around, get on with each
+/// Transactions that exchange two assets, from both sides and in either order, get on with each
 /// other.
 pub fn two_assets_in_opposite_orders_neither_deadlock_nor_lose<H: Harness>(harness: &H) {
     const EACH: usize = 25;

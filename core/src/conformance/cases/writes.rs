@@ -175,7 +175,7 @@ pub fn commands_on_one_row_follow_one_another<H: Harness>(harness: &H) {
 }
 
 /// A command that is refused leaves neither rows nor events. (What it records in a table declared
-/// `is on_refusal` stays; no table is one yet, so that is held where changesets are made.)
+/// `is on_refusal` stays: the ledger's cases hold stores to that.)
 pub fn nothing_of_a_refused_command_stays<H: Harness>(harness: &H) {
     let world = world(harness);
     world.write([counter("kept", 1).into()]);
