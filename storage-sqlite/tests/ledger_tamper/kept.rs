@@ -29,7 +29,7 @@ const ADAS_GEMS: AccountId = AccountId(Uuid::from_u128(0x8888 << 100 | 0xc1));
 /// Ada's tip to Ben, with a memo.
 pub(crate) const TIP: TransactionId = id(2);
 /// What Ada could not pay, with a memo.
-const REFUSED: TransactionId = id(20);
+pub(crate) const REFUSED: TransactionId = id(20);
 
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);

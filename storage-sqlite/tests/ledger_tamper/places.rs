@@ -7,7 +7,17 @@ use rusqlite::types::Value;
 use crate::changes::{Change, Row};
 use crate::kept::{COIN, GEM};
 
-/// The places that are right: those of the rows as they were, and as they are.
+/// Whether something that was found there tells where the change is.
+pub(crate) fn is_right(change: &Change, place: &str) -> bool {
+    // Where no tree tells, the entries of accounts do.
+    let is_entry = change.table.name == "ledger_transfer"
+        && is_unsealed(change)
+        && place.starts_with("entry")
+        && place.contains("of account");
+    is_entry || of(change).iter().any(|it| it == place)
+}
+
+/// The places of the rows as they were, and as they are.
 pub(crate) fn of(change: &Change) -> Vec<String> {
     let rows = change.before.iter().chain(&change.after);
     rows.flat_map(|row| places(change, row)).collect()
@@ -83,7 +93,7 @@ fn text(value: &Value) -> String {
 /// sealed.
 pub(crate) fn is_out_of_sight(change: &Change) -> bool {
     let is_gone = change.after.is_empty();
-    let is_unsealed = change.before.iter().all(|row| row.contains(&Value::Text(GEM.to_string())));
+    let is_unsealed = is_unsealed(change);
     match (change.table.name, change.column) {
         ("ledger_memo" | "ledger_rejection", None) => is_gone,
         ("ledger_transfer", Some(column)) => {
@@ -96,6 +106,10 @@ pub(crate) fn is_out_of_sight(change: &Change) -> bool {
         }
         _ => false,
     }
+}
+
+fn is_unsealed(change: &Change) -> bool {
+    change.before.iter().all(|row| row.contains(&Value::Text(GEM.to_string())))
 }
 
 /// The log whose entries or seals are changed, if it is sealed.

@@ -2,7 +2,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{AccountId, AssetCode, OwnerId, TransactionId, TransferId};
+use super::{AccountId, AccountKind, AssetCode, Kind, OwnerId, Phase, TransactionId, TransferId};
+use crate::record::{Digest, Timestamp};
 
 /// The most findings that are told one by one.
 pub const FINDINGS_MAX: usize = 1_000;
@@ -112,7 +113,7 @@ impl Findings {
     }
 
     /// Finds it where a field is not what it must be.
-    pub(super) fn same<T: PartialEq + fmt::Debug>(
+    pub(super) fn same<T: PartialEq + Told>(
         &mut self,
         place: Place,
         field: &str,
@@ -120,7 +121,37 @@ impl Findings {
         reckoned: &T,
     ) {
         if stored != reckoned {
-            self.add(place, format!("{field} is {stored:?}, and must be {reckoned:?}"));
+            let (stored, reckoned) = (stored.told(), reckoned.told());
+            self.add(place, format!("{field} is {stored}, and must be {reckoned}"));
         }
+    }
+}
+
+/// What is in a field, as people are told it.
+pub(super) trait Told {
+    fn told(&self) -> String;
+}
+
+macro_rules! told {
+    ($($as_displayed:ty),+) => {
+        $(impl Told for $as_displayed {
+            fn told(&self) -> String {
+                self.to_string()
+            }
+        })+
+    };
+}
+
+told!(bool, u8, i64, i128, AccountId, OwnerId, AssetCode, Kind, AccountKind, Phase, Timestamp);
+
+impl Told for Digest {
+    fn told(&self) -> String {
+        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl<T: Told> Told for Option<T> {
+    fn told(&self) -> String {
+        self.as_ref().map_or_else(|| "nothing".to_owned(), T::told)
     }
 }

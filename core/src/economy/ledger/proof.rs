@@ -10,7 +10,8 @@ use crate::record::Digest;
 use crate::storage::{PAGE_MAX, StoreError};
 
 /// That an entry is in the log of an asset: the path from its leaf to the root of the tree over the
-/// log (RFC 6962 §2.1.1). Whoever has kept the root needs nothing else to be sure of it.
+/// log (RFC 6962 §2.1.1). Whoever has kept the root, and of how many entries it was, needs nothing
+/// else to be sure of it: the root alone does not tell how many.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proof {
     /// The asset.
@@ -28,7 +29,8 @@ pub struct Proof {
 }
 
 impl Proof {
-    /// Whether the path leads from the leaf to the root (RFC 9162 §2.1.3.2).
+    /// Whether the path leads from the leaf to the root (RFC 9162 §2.1.3.2). That `head` and `size` are
+    /// those that were kept is for whoever kept them to see.
     pub fn holds(&self) -> bool {
         if self.seq < 0 || self.seq >= self.size {
             return false;

@@ -79,7 +79,8 @@ impl EntryCheck {
                 (it.debits_posted, it.credits_posted, it.debits_pending, it.credits_pending)
             };
             let place = Place::Account(account);
-            findings.same(place, "what its entries add up to", &counters(of), &counters(current));
+            let is_same = counters(of) == counters(current);
+            findings.unless(is_same, place, "it is not what its entries add up to");
         }
     }
 

@@ -87,6 +87,17 @@ impl Parlor {
     /// without its accounts, and no wallet, memo or refusal about nothing; that debits and credits
     /// are the same. What is wrong is told in sentences.
     ///
+    /// Of what is changed behind the store's back it finds all but this:
+    ///
+    /// - that a memo or a refusal is gone, which is as if it had been erased or forgotten;
+    /// - in the log of an asset that is not sealed: the user, reference, metadata, memo, fingerprint
+    ///   and time of effect of a transfer; who made a change of an account or asset, when between the
+    ///   entries around it, and limits that have been changed again since, where nothing was outside;
+    /// - whatever is made up consistently, with every hash reckoned anew, or taken back as a whole, as
+    ///   by an old copy of the database. Against that, keep the [heads](Audit::heads) elsewhere:
+    ///   [`verify`](super::Reads::verify) and [proofs](super::Proof) lead up to them. Refusals are in
+    ///   no log, and have hashes of their own, which anybody can reckon.
+    ///
     /// It changes nothing, and commands may go on meanwhile: what is kept is read first, and found
     /// again at some point of the log, which is read to where it ended then. It takes memory for
     /// every account, hold and refund, and time for every transfer. `progress` is told after every

@@ -123,6 +123,11 @@ impl Replay {
         place: Place,
         findings: &mut Findings,
     ) {
+        let resolves = !matches!(transfer.phase, Phase::Single | Phase::Hold);
+        let is_about = (transfer.about.is_some(), transfer.about_leg.is_some());
+        let is_whole = is_about == (resolves, resolves)
+            && (transfer.expires_at.is_none() || transfer.phase == Phase::Hold);
+        findings.unless(is_whole, place, "it says more than a transfer of its phase does, or less");
         let sides =
             [(Side::Debit, transfer.debit_account), (Side::Credit, transfer.credit_account)];
         findings.unless(sides[0].1 != sides[1].1, place, "it gives to the account it takes from");
@@ -268,10 +273,15 @@ impl Replay {
         let Some(asset) = &self.asset else { return };
         let place = Place::Asset(kept.code);
         findings.same(place, "the scale", &kept.scale, &asset.scale);
-        findings.same(place, "transferable", &kept.transferable, &asset.transferable);
+        findings.same(place, "whether it is transferable", &kept.transferable, &asset.transferable);
         findings.same(place, "whether it is sealed", &kept.sealed, &asset.sealed);
         findings.same(place, "the supply cap", &kept.supply_cap, &asset.supply_cap);
-        findings.same(place, "closed until", &kept.closed_until, &asset.closed_until);
+        findings.same(
+            place,
+            "the end of the closed period",
+            &kept.closed_until,
+            &asset.closed_until,
+        );
         findings.same(place, "the number of changes", &kept.changes, &asset.changes);
         findings.same(place, "what was issued", &kept.issued, &asset.issued);
         findings.same(place, "what was burned", &kept.burned, &asset.burned);
@@ -374,8 +384,16 @@ fn compare_accounts(kept: &Account, reckoned: &Account, findings: &mut Findings)
     findings.same(place, "the asset", &kept.asset, &reckoned.asset);
     findings.same(place, "the kind", &kept.kind, &reckoned.kind);
     findings.same(place, "the owner", &kept.owner, &reckoned.owner);
-    let flags = |it: &Account| (it.frozen_in, it.frozen_out, it.closed);
-    findings.same(place, "frozen in, frozen out, closed", &flags(kept), &flags(reckoned));
-    findings.same(place, "the limits", &kept.limits(), &reckoned.limits());
-    findings.same(place, "the windows of velocity", &kept.velocity, &reckoned.velocity);
+    let flags = [
+        ("whether it is frozen to what comes in", kept.frozen_in, reckoned.frozen_in),
+        ("whether it is frozen to what goes out", kept.frozen_out, reckoned.frozen_out),
+        ("whether it is closed", kept.closed, reckoned.closed),
+    ];
+    for (field, kept, reckoned) in flags {
+        findings.same(place, field, &kept, &reckoned);
+    }
+    let has_limits = kept.limits() == reckoned.limits();
+    findings.unless(has_limits, place, "its limits are not those it was given");
+    let has_windows = kept.velocity == reckoned.velocity;
+    findings.unless(has_windows, place, "its windows of velocity are not as the log fills them");
 }
