@@ -62,7 +62,7 @@ fn the_same_course_leaves_the_same<H: Harness>(
     seed: u64,
     wide: usize,
 ) -> BTreeSet<String> {
-    const STEPS: usize = 400;
+    const STEPS: usize = 300;
     let (here, there) = (world(harness), World::new(MemoryStore::new()));
     Course::open(&here);
     Course::open(&there);
