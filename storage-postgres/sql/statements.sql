@@ -422,8 +422,20 @@ SELECT account_id, n, asset, seq, at, kind, owner, has_floor, credit_limit, ceil
 -- The read ledger.asset_changes_in_log, by ledger_asset_change_seq.
 SELECT asset, n, seq, at, scale, transferable, sealed, supply_cap, closed_until, user_id FROM ledger_asset_change WHERE asset = $1 AND seq >= $2 AND seq <= $3 ORDER BY asset, seq LIMIT $4;
 
+-- The read ledger.transfers_by_log, by ledger_transfer_seq.
+SELECT transaction_id, leg, legs, asset, seq, at, effective_at, kind, phase, debit_account, credit_account, amount, about, about_leg, expires_at, user_id, reference, metadata, memo, fingerprint FROM ledger_transfer WHERE TRUE ORDER BY asset, seq LIMIT $1;
+
+-- The read ledger.account_changes_by_log, by ledger_account_change_seq.
+SELECT account_id, n, asset, seq, at, kind, owner, has_floor, credit_limit, ceiling, frozen_in, frozen_out, closed, velocity, user_id FROM ledger_account_change WHERE TRUE ORDER BY asset, seq LIMIT $1;
+
+-- The read ledger.asset_changes_by_log, by ledger_asset_change_seq.
+SELECT asset, n, seq, at, scale, transferable, sealed, supply_cap, closed_until, user_id FROM ledger_asset_change WHERE TRUE ORDER BY asset, seq LIMIT $1;
+
 -- The read ledger.blocks, by primary key.
 SELECT asset, n, root, head, previous, at FROM ledger_block WHERE asset = $1 AND n >= $2 AND n <= $3 ORDER BY asset, n LIMIT $4;
+
+-- The read ledger.every_block, by primary key.
+SELECT asset, n, root, head, previous, at FROM ledger_block WHERE TRUE ORDER BY asset, n LIMIT $1;
 
 -- The read ledger.every_account, by primary key.
 SELECT id, asset, kind, owner, debits_posted, credits_posted, debits_pending, credits_pending, has_floor, credit_limit, ceiling, frozen_in, frozen_out, closed, velocity, version, changes FROM ledger_account WHERE TRUE ORDER BY id LIMIT $1;

@@ -5,7 +5,7 @@ use parlor_core::conformance::threads;
 use parlor_core::economy::ledger::{
     Close, EraseMemo, Field, ForgetRejection, Refund, Rejection, Request, Rest, Shortfall,
 };
-use parlor_core::record::{Json, Stored as _};
+use parlor_core::record::{Json, Record as _};
 
 fn conflict(field: Field) -> Result<Outcome, Refusal> {
     Err(Refusal::IdConflict { field })
