@@ -29,11 +29,14 @@ const ADA: AccountId = AccountId(Uuid::from_u128(3));
 const BEN: AccountId = AccountId(Uuid::from_u128(4));
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A store in which somebody does something before each read, and before some of them a lot.
+/// What somebody does before the n-th read.
+type Act = Box<dyn FnMut(usize) + Send>;
+
+/// A store in which somebody does something before each read.
 struct Busy {
     store: Arc<MemoryStore>,
     reads: AtomicUsize,
-    before_read: Mutex<Option<Box<dyn FnMut(usize) + Send>>>,
+    before_read: Mutex<Option<Act>>,
 }
 
 impl Busy {
@@ -178,8 +181,7 @@ fn audited(bank: Bank, mut act: impl FnMut(&mut Bank, usize) + Send + 'static) -
     let store = bank.lock().unwrap().world.store.clone();
     let clock: ManualClock = bank.lock().unwrap().world.clock.clone();
     let actor = bank.clone();
-    let before_read: Box<dyn FnMut(usize) + Send> =
-        Box::new(move |n| act(&mut actor.lock().unwrap(), n));
+    let before_read: Act = Box::new(move |n| act(&mut actor.lock().unwrap(), n));
     let (reads, before_read) = (AtomicUsize::new(0), Mutex::new(Some(before_read)));
     let busy = Arc::new(Busy { store, reads, before_read });
     let entropy = SeededEntropy::new(9);
