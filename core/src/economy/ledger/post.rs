@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::posting::Posting;
 use super::{
-    AssetCode, Field, Memo, Refund, Refusal, Rejection, Transaction, TransactionId, Transfer,
-    TransferId,
+    AssetCode, Field, Memo, Phase, Refund, Refusal, Rejection, Transaction, TransactionId,
+    Transfer, TransferId,
 };
 use crate::engine::Ctx;
 use crate::record::{Digest, Json, Stored as _, Timestamp};
@@ -184,6 +184,15 @@ impl Transfer {
     /// Its id.
     pub const fn id(&self) -> TransferId {
         TransferId { transaction: self.transaction_id, leg: self.leg }
+    }
+
+    /// Whether one leg may have become the transfer before and this one: a last capture and what it
+    /// gave up, or a refund and what covered the rest of it.
+    pub(super) fn may_be_of_the_leg_of(&self, before: &Self) -> bool {
+        let is_rest = (before.phase, self.phase) == (Phase::Capture, Phase::Void);
+        let is_cover = (before.phase, self.phase) == (Phase::Refund, Phase::Refund)
+            && before.debit_account != self.debit_account;
+        self.about() == before.about() && (is_rest || is_cover)
     }
 
     /// The transfer it resolves or gives back.

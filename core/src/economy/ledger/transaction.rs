@@ -428,7 +428,11 @@ impl Transaction {
             false if legs().any(|(leg, posted)| leg.is_cut_to(posted)) => Field::Amount,
             false => Field::Action,
         };
-        all.find(|(same, _)| !same).map_or(unseen, |(_, field)| field)
+        let field = all.find(|(same, _)| !same).map_or(unseen, |(_, field)| field);
+        let is_of_a_leg =
+            matches!(field, Field::Asset | Field::Debit | Field::Credit | Field::Amount);
+        let is_spread = posted.windows(2).any(|two| two[1].may_be_of_the_leg_of(&two[0]));
+        if is_of_a_leg && is_spread { Field::Legs } else { field }
     }
 }
 
