@@ -13,7 +13,36 @@
 //!
 //! Transfers are never changed. A hold reserves an amount, and is captured, in parts if need be,
 //! voided, or expires; a refund gives back at most what was moved; a reversal undoes a transfer once.
-//! Everything else is kept for speed and can be reckoned again from them: [`Parlor::audit`](crate::engine::Parlor::audit) does.
+//! Everything else is kept for speed and can be reckoned again from them:
+//! [`Parlor::audit`](crate::engine::Parlor::audit) does.
+//!
+//! ```
+//! use parlor_core::economy::ledger::*;
+//! use parlor_core::{Uuid, engine::Parlor, events::Actor, record::Timestamp, storage::MemoryStore};
+//! # use std::{future::Future, pin::pin, task::{Context, Poll, Waker}};
+//! # fn block_on<F: Future>(future: F) -> F::Output {
+//! #     let (mut future, mut cx) = (pin!(future), Context::from_waker(Waker::noop()));
+//! #     loop { if let Poll::Ready(it) = future.as_mut().poll(&mut cx) { return it } }
+//! # }
+//! # let n = std::sync::atomic::AtomicU8::new(0);
+//! # let entropy = move || [n.fetch_add(1, std::sync::atomic::Ordering::Relaxed); 32];
+//! # let parlor = Parlor::new(MemoryStore::new(), || Timestamp::from_millis(1), entropy);
+//! # block_on(async {
+//! let (host, coin) = (Actor::HOST, AssetCode::of("COIN"));
+//! parlor.execute(host, OpenAsset::new(coin, 0)).await?;
+//! let wallet = OpenAccount::wallet(coin, OwnerId(Uuid::from_u128(1)));
+//! let wallet = parlor.execute(host, wallet).await?.account;
+//! let mint = OpenAccount::platform(coin, AccountKind::Issuance);
+//! let mint = parlor.execute(host, mint).await?.account;
+//!
+//! let top_up = Transaction::new(parlor.new_id(), Kind::of("top_up"));
+//! let top_up = Post(top_up.leg(Leg::transfer(coin, mint, wallet, 100)));
+//! let receipt = parlor.execute(host, top_up.clone()).await?.receipt();
+//! assert_eq!(parlor.execute(host, top_up).await?, Outcome::Replayed(receipt));
+//! assert!(parlor.audit(|_| {}).await?.findings.is_clean());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
 
 mod account;
 mod audit;
