@@ -25,6 +25,8 @@ use parlor_storage_sqlite::SqliteStore;
 const BEGIN: Timestamp = World::<MemoryStore>::BEGIN;
 const ROUNDS: u32 = 4;
 const CLIENTS: u32 = 24;
+/// The test that starts itself again.
+const TEST: &str = "money_outlives_a_kill_and_every_request_has_one_outcome";
 const DATABASE: &str = "PARLOR_BANK_DATABASE";
 const ROUND: &str = "PARLOR_BANK_ROUND";
 
@@ -45,15 +47,10 @@ fn fast_clock(round: u32) -> impl Clock {
     move || begin + started.elapsed() * 40
 }
 
-#[test]
-// Not a test by itself: the other one starts this binary again to run it, and kills that process. Run
-// with the others it would return at once, and seem to have shown something.
-#[ignore = "the child of the other test; it runs until it is killed"]
-fn child() {
-    let var = |name: &str| std::env::var(name).ok();
-    let (Some(database), Some(round)) = (var(DATABASE), var(ROUND)) else { return };
-    let round: u32 = round.parse().unwrap();
-    let parlor = open(Path::new(&database), fast_clock(round), 1_000 + u64::from(round));
+/// What the child does, until it is killed.
+#[expect(clippy::print_stdout, reason = "the parent reads what it tells")]
+fn work(database: &str, round: u32) {
+    let parlor = open(Path::new(database), fast_clock(round), 1_000 + u64::from(round));
     // A client that panics is not to go unnoticed among the others.
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -70,6 +67,10 @@ fn child() {
 
 #[test]
 fn money_outlives_a_kill_and_every_request_has_one_outcome() {
+    let var = |name: &str| std::env::var(name).ok();
+    if let (Some(database), Some(round)) = (var(DATABASE), var(ROUND)) {
+        return work(&database, round.parse().unwrap());
+    }
     let directory = tempfile::tempdir().unwrap();
     let database = directory.path().join("parlor.db");
     bank::open(&open(&database, ManualClock::at(BEGIN), 0));
@@ -99,7 +100,7 @@ fn money_outlives_a_kill_and_every_request_has_one_outcome() {
 /// Lets a child work until it has told some answers, then kills it; adds what it said.
 fn run_and_kill(database: &Path, round: u32, answers: &mut Answers) {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "child", "--ignored", "--nocapture"])
+        .args(["--exact", TEST, "--nocapture"])
         .env(DATABASE, database)
         .env(ROUND, round.to_string())
         .stdout(Stdio::piped())

@@ -32,6 +32,8 @@ fn rounds() -> u64 {
 }
 
 const CLIENTS: usize = 48;
+/// The test that starts itself again.
+const TEST: &str = "what_was_acknowledged_outlives_a_kill_and_is_there_once";
 const DATABASE: &str = "PARLOR_CRASH_DATABASE";
 const ROOM: &str = "PARLOR_CRASH_ROOM";
 const ROUND: &str = "PARLOR_CRASH_ROUND";
@@ -62,17 +64,11 @@ async fn come(parlor: &Parlor, room: RoomId, name: &str) -> Option<(UserId, Stri
     Some((user, serde_json::to_string(&admitted).ok()?))
 }
 
-#[test]
-// Not a test by itself: the other one starts this binary again to run it, and kills that process. Run
-// with the others it would return at once, and seem to have shown something.
-#[ignore = "the child of the other test; it runs until it is killed"]
-fn child() {
-    let var = |name: &str| std::env::var(name).ok();
-    let (Some(database), Some(room), Some(round)) = (var(DATABASE), var(ROOM), var(ROUND)) else {
-        return;
-    };
+/// What the child does, until it is killed.
+#[expect(clippy::print_stdout, reason = "the parent reads what it tells")]
+fn work(database: &str, room: &str, round: String) {
     let (room, seed): (RoomId, u64) = (room.parse().unwrap(), round.parse().unwrap());
-    let parlor = parlor(Path::new(&database), 1_000 + seed);
+    let parlor = parlor(Path::new(database), 1_000 + seed);
     let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
     runtime.block_on(async {
         let mut clients = JoinSet::new();
@@ -92,6 +88,10 @@ fn child() {
 
 #[test]
 fn what_was_acknowledged_outlives_a_kill_and_is_there_once() {
+    let var = |name: &str| std::env::var(name).ok();
+    if let (Some(database), Some(room), Some(round)) = (var(DATABASE), var(ROOM), var(ROUND)) {
+        return work(&database, &room, round);
+    }
     let directory = tempfile::tempdir().unwrap();
     let database = directory.path().join("parlor.db");
     let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
@@ -134,7 +134,7 @@ fn what_was_acknowledged_outlives_a_kill_and_is_there_once() {
 /// Lets a child work until it has acknowledged some commands, then kills it; returns what it said.
 fn run_and_kill(database: &Path, room: RoomId, round: u64) -> Vec<Vec<String>> {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "child", "--ignored", "--nocapture"])
+        .args(["--exact", TEST, "--nocapture"])
         .env(DATABASE, database)
         .env(ROOM, room.to_string())
         .env(ROUND, round.to_string())

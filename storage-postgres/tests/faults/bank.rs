@@ -7,7 +7,8 @@
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -26,6 +27,11 @@ use crate::proxy::{Cut, Proxy};
 const BEGIN: Timestamp = World::<MemoryStore>::BEGIN;
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const ROUNDS: u32 = 3;
+/// How long nobody gets through, where that is tried: longer than an impatient node asks what became
+/// of a commit. Nothing is measured by it.
+const OUTAGE: Duration = Duration::from_millis(400);
+/// The test that starts itself again.
+const TEST: &str = "bank::money_outlives_a_process_that_is_killed_while_others_go_on";
 const URL: &str = "PARLOR_BANK_URL";
 const ROUND: &str = "PARLOR_BANK_ROUND";
 
@@ -62,15 +68,10 @@ fn ask_again_and_check(parlor: &Parlor, round: u32, answers: &mut Answers) {
     answers.check(parlor);
 }
 
-#[test]
-// Not a test by itself: the other one starts this binary again to run it, and kills that process. Run
-// with the others it would return at once, and seem to have shown something.
-#[ignore = "the child of the other test; it runs until it is killed"]
-fn child() {
+/// What the child does, until it is killed.
+#[expect(clippy::print_stdout, reason = "the parent reads what it tells")]
+fn work(url: &str, round: u32) {
     const CLIENTS: usize = 12;
-    let var = |name: &str| std::env::var(name).ok();
-    let (Some(url), Some(round)) = (var(URL), var(ROUND)) else { return };
-    let round: u32 = round.parse().unwrap();
     let options = Options { allow_unsafe_durability: true, ..Options::new(url) };
     let nodes = [0, 1].map(|n| node(options.clone(), fast_clock(round), 1_000 * round + n));
     // A client that panics is not to go unnoticed among the others.
@@ -89,6 +90,10 @@ fn child() {
 
 #[test]
 fn money_outlives_a_process_that_is_killed_while_others_go_on() {
+    let var = |name: &str| std::env::var(name).ok();
+    if let (Some(url), Some(round)) = (var(URL), var(ROUND)) {
+        return work(&url, round.parse().unwrap());
+    }
     let cluster = Cluster::shared();
     let url = cluster.database();
     bank::open(&node(cluster.options(&url), ManualClock::at(BEGIN), 0));
@@ -124,7 +129,7 @@ fn money_outlives_a_process_that_is_killed_while_others_go_on() {
 /// signal by which it ended.
 fn run_and_kill(url: &str, round: u32, answers: &Mutex<Answers>) -> Option<i32> {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "bank::child", "--ignored", "--nocapture"])
+        .args(["--exact", TEST, "--nocapture"])
         .env(URL, url)
         .env(ROUND, round.to_string())
         .stdout(Stdio::piped())
@@ -154,30 +159,29 @@ fn money_outlives_a_server_that_is_killed_or_stopped_at_once() {
     let url = cluster.database();
     let nodes = [0, 1, 2].map(|n| node(cluster.options(&url), fast_clock(1), n));
     bank::open(&nodes[0]);
-    let (told, heard) = (Mutex::new(Answers::default()), AtomicUsize::new(0));
+    let told = Mutex::new(Answers::default());
 
     thread::scope(|scope| {
-        let (told, heard, nodes) = (&told, &heard, &nodes);
+        let (told, nodes, (answered, heard)) = (&told, &nodes, channel());
         let clients = (0..CLIENTS).map(|k| {
+            let answered = answered.clone();
             scope.spawn(move || {
                 let calls = (0..EACH).map(|n| Call { round: 1, client: k as u32, n });
                 bank::client(&nodes[k % nodes.len()], calls, |it| {
-                    heard.fetch_add(
-                        usize::from(matches!(it, Told::Answered(..))),
-                        Ordering::Relaxed,
-                    );
+                    let is_answer = matches!(it, Told::Answered(..));
                     told.lock().unwrap().add(it);
+                    if is_answer {
+                        answered.send(()).expect("it is listened to until all have ended");
+                    }
                 });
             })
         });
         let clients: Vec<_> = clients.collect();
+        drop(answered);
         for stop in 1..=3 {
-            // The clients tell nothing to wait for but that they go on.
-            while heard.load(Ordering::Relaxed) < stop * CLIENTS * EACH as usize / 4
-                && !clients.iter().all(thread::ScopedJoinHandle::is_finished)
-            {
-                thread::sleep(Duration::from_millis(5));
-            }
+            // A quarter of all answers later: clients are at work.
+            let more = heard.iter().take(CLIENTS * EACH as usize / 4).count();
+            assert_eq!(more, CLIENTS * EACH as usize / 4, "before stop {stop}");
             // SIGKILL, or SIGQUIT: an immediate stop, with which a restart begins.
             if stop != 2 {
                 cluster.kill();
@@ -218,20 +222,20 @@ fn money_is_moved_once_though_commits_are_cut() {
         bank::open(&nodes[2]);
         let mut answers = Answers::default();
         proxy.begin();
-        let is_over = AtomicBool::new(false);
+        let (working, over) = channel::<()>();
         thread::scope(|scope| {
             if cut == Cut::AfterAndForEver {
                 // The way is open again after a while, and closed by the next commit.
-                scope.spawn(|| {
-                    while !is_over.load(Ordering::Relaxed) {
-                        thread::sleep(Duration::from_millis(400));
+                let proxy = &proxy;
+                scope.spawn(move || {
+                    while over.recv_timeout(OUTAGE) == Err(RecvTimeoutError::Timeout) {
                         proxy.end();
                         proxy.begin();
                     }
                 });
             }
             bank::work(&nodes, 1, 9, 20, &mut answers);
-            is_over.store(true, Ordering::Relaxed);
+            drop(working);
         });
         assert!(proxy.cuts() >= 4, "{cut:?}: {} commits were cut", proxy.cuts());
         proxy.end();
