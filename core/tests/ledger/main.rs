@@ -8,6 +8,7 @@
 
 mod accounts;
 mod batches;
+mod cap_and_close;
 mod clocks;
 mod edges;
 mod exchange;

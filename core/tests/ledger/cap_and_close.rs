@@ -1,5 +1,4 @@
 //! What a cap and a closed account promise, where something had come back that was gone.
-#![cfg(feature = "conformance")]
 
 use parlor_core::Uuid;
 use parlor_core::conformance::{World, block_on};
