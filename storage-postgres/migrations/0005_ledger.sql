@@ -10,7 +10,7 @@
 CREATE TABLE ledger_asset (
     -- What is counted in, and where its log stands.
     code         TEXT COLLATE "C" NOT NULL, -- such as EUR or COIN
-    scale        INTEGER          NOT NULL, -- digits after the point
+    scale        BIGINT           NOT NULL, -- digits after the point
     transferable BOOLEAN          NOT NULL, -- whether people may give it to each other
     sealed       BOOLEAN          NOT NULL, -- whether its log is a tree of hashes
     supply_cap   BIGINT,                    -- how much of it there may be
@@ -47,7 +47,7 @@ CREATE TABLE ledger_asset_change (
     n            BIGINT           NOT NULL, -- the how manieth of the asset; its opening is 1
     seq          BIGINT           NOT NULL, -- its number in the log
     at           TIMESTAMPTZ      NOT NULL,
-    scale        INTEGER          NOT NULL,
+    scale        BIGINT           NOT NULL,
     transferable BOOLEAN          NOT NULL,
     sealed       BOOLEAN          NOT NULL,
     supply_cap   BIGINT,
@@ -181,8 +181,8 @@ CREATE UNIQUE INDEX ledger_account_change_seq ON ledger_account_change (asset, s
 CREATE TABLE ledger_transfer (
     -- An amount that goes from one account to another, is reserved to, or is not any more.
     transaction_id UUID             NOT NULL, -- chosen by whoever asks for it
-    leg            INTEGER          NOT NULL, -- the how manieth of the transaction, from 0
-    legs           INTEGER          NOT NULL, -- how many the transaction has
+    leg            BIGINT           NOT NULL, -- the how manieth of the transaction, from 0
+    legs           BIGINT           NOT NULL, -- how many the transaction has
     asset          TEXT COLLATE "C" NOT NULL,
     seq            BIGINT           NOT NULL, -- its number in the asset's log
     at             TIMESTAMPTZ      NOT NULL, -- when it was posted: later than the entry before it
@@ -193,7 +193,7 @@ CREATE TABLE ledger_transfer (
     credit_account UUID             NOT NULL, -- where it goes to
     amount         BIGINT           NOT NULL, -- in the asset's smallest unit
     about          UUID,                      -- the transfer it resolves or gives back
-    about_leg      INTEGER,
+    about_leg      BIGINT,
     expires_at     TIMESTAMPTZ,               -- when a hold is over
     user_id        UUID,                      -- on whose behalf, if it was somebody's
     reference      TEXT COLLATE "C",          -- what a payment provider calls it
@@ -264,7 +264,7 @@ CREATE TABLE ledger_entry (
     account_id      UUID             NOT NULL,
     version         BIGINT           NOT NULL, -- the how manieth of the account, from 1
     transaction_id  UUID             NOT NULL,
-    leg             INTEGER          NOT NULL,
+    leg             BIGINT           NOT NULL,
     side            TEXT COLLATE "C" NOT NULL,
     phase           TEXT COLLATE "C" NOT NULL,
     kind            TEXT COLLATE "C" NOT NULL,
@@ -293,7 +293,7 @@ CREATE TABLE ledger_entry (
 CREATE TABLE ledger_hold (
     -- What is reserved by a transfer, and what has become of it.
     transaction_id UUID             NOT NULL,
-    leg            INTEGER          NOT NULL,
+    leg            BIGINT           NOT NULL,
     asset          TEXT COLLATE "C" NOT NULL,
     debit_account  UUID             NOT NULL,
     credit_account UUID             NOT NULL,
@@ -327,7 +327,7 @@ CREATE INDEX ledger_hold_of_account ON ledger_hold (debit_account, state, transa
 CREATE TABLE ledger_returned (
     -- How much of a transfer was given back.
     transaction_id UUID    NOT NULL,
-    leg            INTEGER NOT NULL,
+    leg            BIGINT  NOT NULL,
     amount         BIGINT  NOT NULL, -- how much it moved
     returned       BIGINT  NOT NULL, -- how much of that was given back
     reversed       BOOLEAN NOT NULL, -- whether it was undone

@@ -170,6 +170,16 @@ impl Session {
         Ok(done.rows_affected())
     }
 
+    /// Runs a `COPY … FROM STDIN` on these rows.
+    pub(crate) async fn copy(&mut self, sql: &'static str, rows: &[u8]) -> Result<(), Failure> {
+        let copying = async {
+            let mut into = self.db.copy_in_raw(sql).await?;
+            into.send(rows).await?;
+            into.finish().await
+        };
+        unless_silent(copying).await.map(drop)
+    }
+
     /// The rows of a constant statement.
     pub(crate) async fn fetch(
         &mut self,

@@ -48,6 +48,7 @@
 mod aggregate;
 #[cfg(feature = "cluster")]
 pub mod cluster;
+mod copy;
 mod database;
 mod error;
 mod feed;

@@ -18,8 +18,13 @@ pub(crate) struct Statements {
     /// Reads rows that are locked by other means.
     pub(crate) read: String,
     pub(crate) insert: String,
+    /// Inserts many rows at once, in the binary form of [`copy`](crate::copy). Only for tables whose
+    /// rows are written once: they come in numbers, and their whole numbers are all `BIGINT`.
+    pub(crate) copy: Option<String>,
     /// None for tables whose rows are written once.
     pub(crate) update: Option<String>,
+    /// Writes the hot columns. Parameters are those of the key, and theirs.
+    pub(crate) update_hot: Option<String>,
     /// None for tables whose rows are written once.
     pub(crate) delete: Option<String>,
 }
@@ -100,10 +105,12 @@ impl Statements {
         let on = on.collect::<Vec<_>>().join(" AND ");
         let read = format!("SELECT {all} FROM {wanted} JOIN {name} AS t ON {on}");
 
-        let set = table.updated().map(|column| format!("{0} = v.{0}", column.name));
-        let set = set.collect::<Vec<_>>().join(", ");
-        let given = unnest(&columns);
-        let update = || format!("UPDATE {name} AS t SET {set} FROM {given} WHERE {on}");
+        let update = |set: Vec<&ColumnDef>, given: &[ColumnDef]| {
+            let set = set.iter().map(|column| format!("{0} = v.{0}", column.name));
+            let (set, given) = (set.collect::<Vec<_>>().join(", "), unnest(given));
+            let update = || format!("UPDATE {name} AS t SET {set} FROM {given} WHERE {on}");
+            (writable && !set.is_empty()).then(update)
+        };
         Self {
             own: format!("{read} ORDER BY {key} FOR NO KEY UPDATE OF t"),
             share: format!("{read} ORDER BY {key} FOR SHARE OF t"),
@@ -112,7 +119,11 @@ impl Statements {
                 names(&columns, ", "),
                 arrays(&columns)
             ),
-            update: (writable && !table.columns.is_empty()).then(update),
+            copy: table.append_only.then(|| {
+                format!("COPY {name} ({}) FROM STDIN (FORMAT BINARY)", names(&columns, ", "))
+            }),
+            update: update(table.updated().collect(), &columns),
+            update_hot: update(table.updated_hot().collect(), &hot_columns(table)),
             delete: writable.then(|| format!("DELETE FROM {name} AS t USING {wanted} WHERE {on}")),
             read,
         }
@@ -121,9 +132,15 @@ impl Statements {
     /// All of them, in order.
     #[cfg(test)]
     pub(crate) fn texts(&self) -> impl Iterator<Item = &String> {
-        let Self { own, share, read, insert, update, delete } = self;
-        [own, share, read, insert].into_iter().chain(update).chain(delete)
+        let Self { own, share, read, insert, copy, update, update_hot, delete } = self;
+        let some = [own, share, read, insert].into_iter().chain(copy).chain(update);
+        some.chain(update_hot).chain(delete)
     }
+}
+
+/// What an update of hot columns is given.
+pub(crate) fn hot_columns(table: &TableDef) -> Vec<ColumnDef> {
+    table.key.iter().chain(table.updated_hot()).copied().collect()
 }
 
 /// Arrays as rows, named like the columns they are for.

@@ -3,16 +3,19 @@
 
 use parlor_core::Uuid;
 use parlor_core::events::{Emitted, OUTBOX, Position};
-use parlor_core::record::{ColumnDef, Kind, Value};
+use parlor_core::record::{ColumnDef, Kind, TableDef, Value};
 use parlor_core::storage::{Held, Lock, Locks, Resolved, Write};
 use parlor_core::tables::{Key, Row, TABLES};
 use sqlx::Row as _;
 
+use crate::copy;
 use crate::database::{BEGIN_WRITE, Session};
 use crate::error::Failure;
 use crate::locks::{BUCKETS, buckets, is_shared_by_many};
 use crate::receipt::{self, COMMIT};
-use crate::statements::{APPEND, BEGIN_APPEND, EVENTS_PER_TRANSACTION_MAX, STATEMENTS};
+use crate::statements::{
+    APPEND, BEGIN_APPEND, EVENTS_PER_TRANSACTION_MAX, STATEMENTS, hot_columns,
+};
 use crate::value::{self, Parameter, integer};
 
 /// A transaction that has begun.
@@ -35,26 +38,38 @@ impl<'db> Round<'db> {
         if let Some(parameters) = buckets(&locks) {
             self.db.fetch(BUCKETS, parameters.into()).await?;
         }
-        let mut found = std::collections::HashMap::with_capacity(locks.len());
+        let mut found = Vec::with_capacity(locks.len());
         for needs in locks.chunk_by(|(a, _), (b, _)| a.table_index() == b.table_index()) {
             let (first, lock) = &needs[0];
             let (table, statements) = (first.table(), &STATEMENTS[first.table_index()]);
             let select = match lock {
+                Lock::Own if table.within => &statements.read,
                 Lock::Own => &statements.own,
                 Lock::Share if is_shared_by_many(table.name) => &statements.read,
                 Lock::Share => &statements.share,
             };
             let keys = columns(table.key, needs.iter().map(|(key, _)| key.values()));
-            for row in self.db.fetch(select, keys).await? {
-                let row = value::row(table, &row)?;
-                found.insert(row.key(), row);
+            let mut rows = self.select(select, table, keys).await?;
+            if *lock == Lock::Own && table.within {
+                let loose: Vec<_> = rows.extract_if(.., |row| !is_held(row, &locks)).collect();
+                if !loose.is_empty() {
+                    let keys = columns(table.key, loose.iter().map(|row| row.key().values()));
+                    rows.extend(self.select(&statements.own, table, keys).await?);
+                }
             }
+            found.extend(rows);
         }
-        let found = locks.into_iter().map(|(key, lock)| {
-            let row = found.remove(&key);
-            (key, lock, row)
-        });
-        Ok(Held::found(found))
+        Ok(Held::locked(locks, found))
+    }
+
+    async fn select(
+        &mut self,
+        select: &'static str,
+        table: &TableDef,
+        keys: Vec<Parameter>,
+    ) -> Result<Vec<Row>, Failure> {
+        let rows = self.db.fetch(select, keys).await?;
+        Ok(rows.iter().map(|row| value::row(table, row)).collect::<Result<_, _>>()?)
     }
 
     /// Writes rows and events; returns where the last event stands.
@@ -81,17 +96,33 @@ impl<'db> Round<'db> {
 
     /// Updates first: a value that must be unique may move from an old row to a new one.
     async fn write_table(&mut self, at: usize, writes: &[Write]) -> Result<(), Failure> {
-        let all: Vec<ColumnDef> = TABLES[at].all_columns().copied().collect();
-        let updates = writes.iter().filter(|write| matches!(write, Write::Update(_)));
-        let inserts = writes.iter().filter(|write| matches!(write, Write::Insert(_)));
-        let updates: Vec<_> = updates.map(|write| values(write.row())).collect();
-        let inserts: Vec<_> = inserts.map(|write| values(write.row())).collect();
+        let (table, statements) = (TABLES[at], &STATEMENTS[at]);
+        let all: Vec<ColumnDef> = table.all_columns().copied().collect();
+        let (mut inserts, mut updates, mut hot_updates) = (Vec::new(), Vec::new(), Vec::new());
+        for write in writes {
+            match write {
+                Write::Insert(row) => inserts.push(with_key(row, row.values())),
+                Write::Update(row) => updates.push(with_key(row, row.values())),
+                Write::UpdateHot(row) => hot_updates.push(with_key(row, row.hot_values())),
+            }
+        }
         if !updates.is_empty() {
-            let update = STATEMENTS[at].update.as_ref().expect("such rows are never updated");
+            let update = statements.update.as_ref().expect("such rows are never updated");
             self.db.execute(update, columns(&all, updates)).await?;
         }
-        if !inserts.is_empty() {
-            self.db.execute(&STATEMENTS[at].insert, columns(&all, inserts)).await?;
+        if !hot_updates.is_empty() {
+            let update = statements.update_hot.as_ref().expect("the table has hot columns");
+            self.db.execute(update, columns(&hot_columns(table), hot_updates)).await?;
+        }
+        match &statements.copy {
+            _ if inserts.is_empty() => {}
+            Some(copy) if inserts.len() >= copy::ROWS_MIN => {
+                let rows = copy::rows(all.len(), inserts).map_err(sqlx::Error::Encode)?;
+                self.db.copy(copy, &rows).await?;
+            }
+            _ => {
+                self.db.execute(&statements.insert, columns(&all, inserts)).await?;
+            }
         }
         Ok(())
     }
@@ -119,10 +150,19 @@ impl<'db> Round<'db> {
     }
 }
 
-fn values(row: &Row) -> Vec<Value> {
-    let mut values = row.key().values();
-    values.extend(row.values());
-    values
+/// Whether a row needs no lock of its own: nobody else can write it while the row it is within, which
+/// was locked before it was read, is ours.
+fn is_held(row: &Row, locks: &Locks) -> bool {
+    row.within().is_some_and(|within| {
+        let at = locks.binary_search_by(|(key, _)| key.cmp(&within));
+        at.is_ok_and(|at| locks[at].1 == Lock::Own)
+    })
+}
+
+fn with_key(row: &Row, values: Vec<Value>) -> Vec<Value> {
+    let mut all = row.key().values();
+    all.extend(values);
+    all
 }
 
 /// Rows as one array a column.

@@ -152,17 +152,20 @@ fn array(of: u32, values: &[Value], into: &mut Vec<u8>) -> Result<(), BoxDynErro
     into.extend(of.to_be_bytes());
     into.extend(i32::try_from(values.len())?.to_be_bytes());
     into.extend(first.to_be_bytes());
-    for value in values {
-        if *value == Value::Null {
-            into.extend((-1_i32).to_be_bytes());
-            continue;
-        }
-        let at = into.len();
-        into.extend([0; 4]);
-        encode(value, into)?;
-        let length = i32::try_from(into.len() - at - 4)?;
-        into[at..at + 4].copy_from_slice(&length.to_be_bytes());
+    values.iter().try_for_each(|value| field(value, into))
+}
+
+/// A value behind its length, which is -1 for nothing.
+pub(crate) fn field(value: &Value, into: &mut Vec<u8>) -> Result<(), BoxDynError> {
+    if *value == Value::Null {
+        into.extend((-1_i32).to_be_bytes());
+        return Ok(());
     }
+    let at = into.len();
+    into.extend([0; 4]);
+    encode(value, into)?;
+    let length = i32::try_from(into.len() - at - 4)?;
+    into[at..at + 4].copy_from_slice(&length.to_be_bytes());
     Ok(())
 }
 

@@ -6,8 +6,9 @@
 //!  admit what waits ─▶ BEGIN ─▶ lock + read ─▶ resolve ─▶ write ─▶ COMMIT ─▶ answer
 //! ```
 //!
-//! Nothing is delayed for the sake of larger batches: while one transaction is under way, the
-//! commands of the next one gather by themselves.
+//! While one transaction is under way, the commands of the next one gather by themselves. After a
+//! long one, those who were answered get a [`MOMENT`] to come again: without it the first few of them
+//! would make up a transaction of their own, for which all others wait.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,6 +30,11 @@ use crate::transaction::Round;
 
 /// How often a round is tried again, one failure after the other, before its works fail.
 const RETRIES_MAX: u32 = 8;
+
+/// How long those who were answered are waited for.
+const MOMENT: Duration = Duration::from_millis(1);
+/// After rounds that took at least this long, so that it is little beside.
+const LONG_ROUND: Duration = Duration::from_millis(8);
 
 /// Where the answer to a command goes.
 type Reply = oneshot::Sender<Result<(), StoreError>>;
@@ -125,6 +131,7 @@ impl Writer {
             if plan.is_empty() {
                 continue;
             }
+            let begin = Instant::now();
             match self.round(&mut session, &mut plan).await {
                 Ok(()) => failures = 0,
                 Err((stage, failure)) => {
@@ -132,7 +139,10 @@ impl Writer {
                     self.recover(&mut plan, stage, failure, failures).await;
                 }
             }
-            self.answer_settled(&mut plan);
+            let answered = self.answer_settled(&mut plan);
+            if begin.elapsed() >= LONG_ROUND && inbox.len() < answered / 2 {
+                sleep(MOMENT).await;
+            }
         }
         if let Some(session) = session {
             session.close().await;
@@ -264,10 +274,13 @@ impl Writer {
         }
     }
 
-    fn answer_settled(&self, plan: &mut Plan<Reply>) {
+    /// How many it were.
+    fn answer_settled(&self, plan: &mut Plan<Reply>) -> usize {
         let settled = plan.settled();
-        self.counters.commands.fetch_add(settled.len() as u64, Ordering::Relaxed);
+        let answered = settled.len();
+        self.counters.commands.fetch_add(answered as u64, Ordering::Relaxed);
         settled.into_iter().for_each(|(reply, verdict)| answer(reply, verdict));
+        answered
     }
 }
 

@@ -107,6 +107,7 @@ INSERT OR ROLLBACK INTO ledger_asset_change (asset, n, seq, at, scale, transfera
 SELECT id, asset, kind, owner, debits_posted, credits_posted, debits_pending, credits_pending, has_floor, credit_limit, ceiling, frozen_in, frozen_out, closed, velocity, version, changes FROM ledger_account WHERE id = ?1;
 INSERT OR ROLLBACK INTO ledger_account (id, asset, kind, owner, debits_posted, credits_posted, debits_pending, credits_pending, has_floor, credit_limit, ceiling, frozen_in, frozen_out, closed, velocity, version, changes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17);
 UPDATE OR ROLLBACK ledger_account SET debits_posted = ?5, credits_posted = ?6, debits_pending = ?7, credits_pending = ?8, has_floor = ?9, credit_limit = ?10, ceiling = ?11, frozen_in = ?12, frozen_out = ?13, closed = ?14, velocity = ?15, version = ?16, changes = ?17 WHERE id = ?1;
+UPDATE OR ROLLBACK ledger_account SET debits_posted = ?2, credits_posted = ?3, debits_pending = ?4, credits_pending = ?5, version = ?6 WHERE id = ?1;
 DELETE FROM ledger_account WHERE id = ?1;
 
 -- Rows of ledger_wallet.

@@ -6,7 +6,7 @@ use parlor_core::events::OUTBOX;
 use parlor_core::record::{ColumnDef, TableDef};
 use parlor_core::tables::TABLES;
 
-/// The statements of one table. Parameters are its key columns, then the others.
+/// The statements of one table. Parameters are its key columns, then the others, or the hot ones.
 ///
 /// What violates a constraint rolls the transaction back, which is what becomes of it anyway: a
 /// statement that could be undone by itself would keep a journal of the pages that it changes.
@@ -15,6 +15,8 @@ pub(crate) struct Statements {
     pub(crate) insert: String,
     /// None for tables whose rows are written once.
     pub(crate) update: Option<String>,
+    /// Writes the hot columns. The engine leaves out what it need not check then.
+    pub(crate) update_hot: Option<String>,
     /// None for tables whose rows are written once.
     pub(crate) delete: Option<String>,
 }
@@ -45,14 +47,19 @@ impl Statements {
         let (name, key) = (table.name, key(table));
         let columns: Vec<_> = table.all_columns().copied().collect();
         let number = |name| table.position(name).expect("it is a column of the table") + 1;
-        let set =
-            table.updated().map(|column| format!("{} = ?{}", column.name, number(column.name)));
-        let set: Vec<_> = set.collect();
-        let update = || format!("UPDATE OR ROLLBACK {name} SET {} WHERE {key}", set.join(", "));
+        let update = |set: Vec<String>| {
+            let set = set.join(", ");
+            let update = || format!("UPDATE OR ROLLBACK {name} SET {set} WHERE {key}");
+            (writable && !set.is_empty()).then(update)
+        };
+        let all = table.updated().map(|it| format!("{} = ?{}", it.name, number(it.name)));
+        let hot = table.updated_hot().zip(table.key.len() + 1..);
+        let hot = hot.map(|(it, n)| format!("{} = ?{n}", it.name));
         Self {
             select: format!("SELECT {} FROM {name} WHERE {key}", names(&columns, ", ")),
             insert: insert(name, &columns),
-            update: (writable && !set.is_empty()).then(update),
+            update: update(all.collect()),
+            update_hot: update(hot.collect()),
             delete: writable.then(|| format!("DELETE FROM {name} WHERE {key}")),
         }
     }
@@ -60,7 +67,8 @@ impl Statements {
     /// All of them, in order.
     #[cfg(test)]
     pub(crate) fn texts(&self) -> impl Iterator<Item = &String> {
-        [&self.select, &self.insert].into_iter().chain(&self.update).chain(&self.delete)
+        let Self { select, insert, update, update_hot, delete } = self;
+        [select, insert].into_iter().chain(update).chain(update_hot).chain(delete)
     }
 }
 

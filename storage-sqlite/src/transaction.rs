@@ -24,6 +24,7 @@ struct Table<'db> {
     select: Statement<'db>,
     insert: Statement<'db>,
     update: Option<Statement<'db>>,
+    update_hot: Option<Statement<'db>>,
     delete: Option<Statement<'db>>,
 }
 
@@ -55,6 +56,7 @@ impl<'db> Round<'db> {
                 select: prepare(&table.select)?,
                 insert: prepare(&table.insert)?,
                 update: maybe(&table.update)?,
+                update_hot: maybe(&table.update_hot)?,
                 delete: maybe(&table.delete)?,
             })
         });
@@ -101,11 +103,13 @@ impl<'db> Round<'db> {
         for write in &resolved.writes {
             let (row, key) = (write.row(), write.row().key());
             let table = &mut self.tables[row.table_index()];
-            let statement = match write {
-                Write::Insert(_) => &mut table.insert,
-                Write::Update(_) => table.update.as_mut().expect("such rows are never updated"),
+            let (statement, values) = match write {
+                Write::Insert(_) => (Some(&mut table.insert), row.values()),
+                Write::Update(_) => (table.update.as_mut(), row.values()),
+                Write::UpdateHot(_) => (table.update_hot.as_mut(), row.hot_values()),
             };
-            run(statement, &[key.values(), row.values()])?;
+            let statement = statement.expect("such rows are never updated");
+            run(statement, &[key.values(), values])?;
         }
         for key in &resolved.deletes {
             let table = &mut self.tables[key.table_index()];

@@ -10,14 +10,15 @@
 ///         at: Timestamp,
 ///     }
 ///     guarded_by |key| Some(Room::wrap_key(key.0));
+///     within |row| Room::wrap_key(row.room_id);
 ///     index ban_by_time (room_id, at, user_id);
 ///     is append_only;
 /// }
 /// ```
 ///
-/// After the columns, in this order and each optional: `guarded_by`, any number of
+/// After the columns, in this order and each optional: `guarded_by`, `within`, any number of
 /// `index name (columns) [where column is [not] null];` and `unique …`, `text column;`,
-/// `fixed (columns);`, and `is on_refusal;` or `is append_only;`.
+/// `fixed (columns);`, `hot (columns);`, and `is on_refusal;` or `is append_only;`.
 #[macro_export]
 macro_rules! record {
     (
@@ -26,10 +27,12 @@ macro_rules! record {
         [$($(#[$key_meta:meta])* $key:ident: $key_type:ty),+ $(,)?]
         { $($(#[$column_meta:meta])* $column:ident: $column_type:ty),* $(,)? }
         $(guarded_by $guard:expr;)?
+        $(within $within:expr;)?
         $(index $index:ident ($($indexed:ident),+) $(where $only:ident is $($is:ident)+)?;)*
         $(unique $unique:ident ($($uniquely:ident),+) $(where $unique_only:ident is $($unique_is:ident)+)?;)*
         $(text $text:ident;)?
         $(fixed ($($fixed:ident),+);)?
+        $(hot ($($hot:ident),+);)?
         $(is $flag:ident;)*
     ) => {
         $(#[$meta])*
@@ -62,7 +65,9 @@ macro_rules! record {
                 ],
             )
             $(.text(stringify!($text)))?
+            $(.within($crate::record!(@true $within)))?
             $(.fixed(&[$(stringify!($fixed)),+]))?
+            $(.hot(&[$(stringify!($hot)),+]))?
             $(.$flag())*;
 
             fn key(&self) -> Self::Key {
@@ -92,6 +97,19 @@ macro_rules! record {
                 let guard: fn(&Self::Key) -> Option<$crate::tables::Key> = $guard;
                 guard(key)
             })?
+
+            $(fn within(&self) -> Option<$crate::tables::Key> {
+                let within: fn(&Self) -> $crate::tables::Key = $within;
+                Some(within(self))
+            })?
+
+            $(fn differs_in_hot_only(&self, before: &Self) -> bool {
+                Self { $($hot: self.$hot.clone(),)+ ..before.clone() } == *self
+            }
+
+            fn hot_values(&self) -> Vec<$crate::record::Value> {
+                vec![$($crate::record::Column::encode(&self.$hot)),+]
+            })?
         }
     };
 
@@ -102,6 +120,7 @@ macro_rules! record {
             optional: <$type as $crate::record::Column>::OPTIONAL,
         }
     };
+    (@true $($any:tt)*) => { true };
     (@only) => { None };
     (@only $column:ident null) => { Some($crate::record::Only::Null(stringify!($column))) };
     (@only $column:ident not null) => { Some($crate::record::Only::NotNull(stringify!($column))) };
@@ -178,6 +197,26 @@ macro_rules! tables {
             /// The columns beside the key.
             pub fn values(&self) -> Vec<$crate::record::Value> {
                 match self { $(Self::$name(row) => $crate::record::Record::values(&**row)),+ }
+            }
+
+            /// The row that has to be owned by whoever writes this one.
+            pub fn within(&self) -> Option<Key> {
+                match self { $(Self::$name(row) => $crate::record::Record::within(&**row)),+ }
+            }
+
+            /// Whether it is this row with other values in hot columns, if at all.
+            pub fn differs_in_hot_only(&self, before: &Row) -> bool {
+                match (self, before) {
+                    $((Self::$name(row), Self::$name(before)) => {
+                        $crate::record::Record::differs_in_hot_only(&**row, before)
+                    })+
+                    _ => false,
+                }
+            }
+
+            /// The hot columns, in the order of [`TableDef::hot`](crate::record::TableDef::hot).
+            pub fn hot_values(&self) -> Vec<$crate::record::Value> {
+                match self { $(Self::$name(row) => $crate::record::Record::hot_values(&**row)),+ }
             }
 
             /// A row of `table` from the values of all its columns, key first.

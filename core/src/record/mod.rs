@@ -66,6 +66,10 @@ pub struct TableDef {
     pub text: Option<&'static str>,
     /// Columns that stay as they were inserted: no update writes them. The last column is none.
     pub fixed: &'static [&'static str],
+    /// Its rows are written only by who owns the row they are [within](Record::within).
+    pub within: bool,
+    /// Columns that nearly all updates change, and no others: those have a shorter statement.
+    pub hot: &'static [&'static str],
     /// Its rows may be recorded by a command that is refused.
     pub on_refusal: bool,
     /// Its rows are never updated or deleted.
@@ -80,13 +84,29 @@ impl TableDef {
         columns: &'static [ColumnDef],
         indexes: &'static [IndexDef],
     ) -> Self {
-        let (text, fixed, on_refusal, append_only) = (None, &[] as &[_], false, false);
-        Self { name, key, columns, indexes, text, fixed, on_refusal, append_only }
+        Self {
+            name,
+            key,
+            columns,
+            indexes,
+            text: None,
+            fixed: &[],
+            within: false,
+            hot: &[],
+            on_refusal: false,
+            append_only: false,
+        }
     }
 
     /// With a full-text column.
     pub const fn text(mut self, column: &'static str) -> Self {
         self.text = Some(column);
+        self
+    }
+
+    /// With rows that are within those of another table, or not.
+    pub const fn within(mut self, within: bool) -> Self {
+        self.within = within;
         self
     }
 
@@ -96,9 +116,21 @@ impl TableDef {
         self
     }
 
+    /// With columns that nearly all updates change, and no others.
+    pub const fn hot(mut self, columns: &'static [&'static str]) -> Self {
+        self.hot = columns;
+        self
+    }
+
     /// The columns that an update writes.
     pub fn updated(&self) -> impl Iterator<Item = &'static ColumnDef> {
         self.columns.iter().filter(|column| !self.fixed.contains(&column.name))
+    }
+
+    /// The columns that an update of hot columns writes.
+    pub fn updated_hot(&self) -> impl Iterator<Item = &'static ColumnDef> {
+        let of = |name: &&str| self.columns.iter().find(|column| column.name == *name);
+        self.hot.iter().filter_map(of)
     }
 
     /// With rows that outlive a refusal.
@@ -150,6 +182,22 @@ pub trait Record: Clone + Sized + Send + Sync + 'static {
     /// absence shares the guard, whoever inserts one owns it.
     fn guard(_key: &Self::Key) -> Option<Key> {
         None
+    }
+
+    /// The row that this one belongs to so closely that whoever writes this one owns that one. It is
+    /// of a table further up. A store may then leave out the lock on this one.
+    fn within(&self) -> Option<Key> {
+        None
+    }
+
+    /// Whether it is this row with other values in hot columns, if at all.
+    fn differs_in_hot_only(&self, _before: &Self) -> bool {
+        false
+    }
+
+    /// The hot columns, as values, in the order of [`TableDef::hot`].
+    fn hot_values(&self) -> Vec<Value> {
+        Vec::new()
     }
 }
 

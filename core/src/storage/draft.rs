@@ -133,11 +133,13 @@ impl<'a> Draft<'a> {
     /// Writes a row: inserts it where it was absent, else replaces it.
     ///
     /// # Errors
-    /// [`Missing`] when it is not owned, or is new and its guard is not owned.
+    /// [`Missing`] when it is not owned, or the row it is within is not, or it is new and its guard is
+    /// not owned.
     pub fn put(&mut self, row: impl Into<Row>) -> Result<(), Missing> {
         let row = row.into();
         let key = row.key();
         self.require(&key, Lock::Own)?;
+        row.within().map_or(Ok(()), |within| self.require(&within, Lock::Own))?;
         let is_new = self.row(&key)?.is_none();
         if let (true, Some(guard)) = (is_new, key.guard()) {
             self.require(&guard, Lock::Own)?;
@@ -151,7 +153,7 @@ impl<'a> Draft<'a> {
     /// Deletes a row; one that is absent stays so.
     ///
     /// # Errors
-    /// [`Missing`] when it is not owned.
+    /// [`Missing`] when it is not owned, or the row it is within is not.
     pub fn delete<R: Stored>(&mut self, key: R::Key) -> Result<(), Missing> {
         self.delete_any(R::wrap_key(key))
     }
@@ -159,9 +161,8 @@ impl<'a> Draft<'a> {
     /// [`delete`](Self::delete), whatever the table.
     pub(crate) fn delete_any(&mut self, key: Key) -> Result<(), Missing> {
         self.require(&key, Lock::Own)?;
-        if self.row(&key)?.is_none() {
-            return Ok(());
-        }
+        let Some(row) = self.row(&key)? else { return Ok(()) };
+        row.within().map_or(Ok(()), |within| self.require(&within, Lock::Own))?;
         let table = key.table();
         assert!(!table.append_only, "rows of {} are never deleted", table.name);
         self.write(key, None);

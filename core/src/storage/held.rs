@@ -1,3 +1,4 @@
+use super::Locks;
 use super::by_key::{ByKey, by_key};
 use crate::record::Stored;
 use crate::tables::{Key, Row};
@@ -42,6 +43,17 @@ impl Held {
     pub fn found(rows: impl IntoIterator<Item = (Key, Lock, Option<Row>)>) -> Self {
         let rows = rows.into_iter().map(|(key, lock, row)| (key, (lock, row)));
         Self { rows: rows.collect() }
+    }
+
+    /// What was locked, and the rows that were found under these keys, in any order.
+    pub fn locked(locks: Locks, rows: impl IntoIterator<Item = Row>) -> Self {
+        let mut held = Self::found(locks.into_iter().map(|(key, lock)| (key, lock, None)));
+        for row in rows {
+            if let Some((_, found)) = held.rows.get_mut(&row.key()) {
+                *found = Some(row);
+            }
+        }
+        held
     }
 
     /// With a row that is there and ours to write.

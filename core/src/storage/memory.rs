@@ -231,7 +231,9 @@ impl State {
         }
         for write in resolved.writes {
             match write {
-                Write::Insert(row) | Write::Update(row) => self.set(row.key(), Some(row)),
+                Write::Insert(row) | Write::Update(row) | Write::UpdateHot(row) => {
+                    self.set(row.key(), Some(row));
+                }
             }
         }
         for key in resolved.deletes {

@@ -26,13 +26,15 @@ pub enum Write {
     Insert(Row),
     /// The row was there.
     Update(Row),
+    /// The row was there, and only its hot columns change.
+    UpdateHot(Row),
 }
 
 impl Write {
     /// The row to write.
     pub fn row(&self) -> &Row {
         match self {
-            Self::Insert(row) | Self::Update(row) => row,
+            Self::Insert(row) | Self::Update(row) | Self::UpdateHot(row) => row,
         }
     }
 }
@@ -183,6 +185,9 @@ impl<T> Plan<T> {
             match (held.row(&key).flatten(), row) {
                 (None, Some(row)) => resolved.writes.push(Write::Insert(row)),
                 (Some(before), Some(row)) if *before == row => {}
+                (Some(before), Some(row)) if row.differs_in_hot_only(before) => {
+                    resolved.writes.push(Write::UpdateHot(row));
+                }
                 (Some(_), Some(row)) => resolved.writes.push(Write::Update(row)),
                 (Some(_), None) => resolved.deletes.push(key),
                 (None, None) => {}

@@ -59,12 +59,14 @@ impl Tiny {
         });
         let resolved = plan.resolve(&Held::found(held));
         for write in resolved.writes {
-            let (is_new, row) = match write {
-                Write::Insert(row) => (true, row),
-                Write::Update(row) => (false, row),
-            };
-            let before = self.rows.insert(row.key(), row);
+            let (is_new, is_hot) =
+                (matches!(write, Write::Insert(_)), matches!(write, Write::UpdateHot(_)));
+            let row = write.row().clone();
+            let before = self.rows.insert(row.key(), row.clone());
             assert_eq!(before.is_none(), is_new, "{before:?}");
+            // A store that writes the hot columns alone then loses nothing.
+            let is_all = before.is_none_or(|before| row.differs_in_hot_only(&before));
+            assert!(is_all || !is_hot, "{row:?}");
         }
         for key in resolved.deletes {
             self.rows.remove(&key).unwrap();

@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{AccountKind, AssetCode, HoldState, Kind, Phase, Refusal, Request, Side, VelocityRule};
 use crate::identity::UserId;
-use crate::record::{Digest, Json, Timestamp};
+use crate::record::{Digest, Json, Stored as _, Timestamp};
 
 crate::ids! {
     /// Whose an account is: a person, an organization, or whatever else the host has.
@@ -133,8 +133,10 @@ crate::record! {
         /// How often it was changed, its opening included.
         changes: i64,
     }
+    within |account| Asset::wrap_key(account.asset);
     index ledger_account_by_kind (asset, kind, id);
     fixed (asset, kind, owner);
+    hot (debits_posted, credits_posted, debits_pending, credits_pending, version);
 }
 
 /// What went out of an account under one rule in the window of time it is in.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::super::{Plan, Run, Work, Write};
 use super::*;
+use crate::economy::ledger::{Account, AccountId, AccountKind, Asset, AssetCode, OwnerId};
 use crate::engine::{Ctx, FeedCursor, Settings};
 use crate::events::{Actor, Position};
 use crate::rooms::{Event, RoomId};
@@ -73,4 +74,49 @@ fn what_was_recorded_is_written_and_nothing_is_told() {
     assert_eq!(resolved.writes, [Write::Update(row("tries", 2).into())]);
     assert!(resolved.events.is_empty() && resolved.deletes.is_empty());
     assert!(matches!(plan.settled()[..], [((), Ok(()))]));
+}
+
+#[test]
+fn a_row_is_written_only_by_who_owns_the_row_it_is_within() {
+    let asset = Asset {
+        code: AssetCode::of("COIN"),
+        scale: 0,
+        transferable: true,
+        sealed: false,
+        supply_cap: None,
+        changes: 1,
+        closed_until: None,
+        size: 1,
+        at: Timestamp(0),
+        issued: 0,
+        burned: 0,
+        frontier: Vec::new(),
+    };
+    let id = AccountId(crate::Uuid::max());
+    let account = Account {
+        id,
+        asset: asset.code,
+        kind: AccountKind::Wallet,
+        owner: Some(OwnerId(crate::Uuid::nil())),
+        debits_posted: 0,
+        credits_posted: 0,
+        debits_pending: 0,
+        credits_pending: 0,
+        has_floor: true,
+        credit_limit: 0,
+        ceiling: None,
+        frozen_in: false,
+        frozen_out: false,
+        closed: false,
+        velocity: None,
+        version: 0,
+        changes: 1,
+    };
+    let held = Held::new().owned(account.clone());
+    let missing = Missing(vec![Asset::own(asset.code)]);
+    assert_eq!(Draft::new(&held).put(account.clone()), Err(missing.clone()));
+    assert_eq!(Draft::new(&held).delete::<Account>(id), Err(missing.clone()));
+    let held = held.shared(asset.clone());
+    assert_eq!(Draft::new(&held).put(account.clone()), Err(missing));
+    assert_eq!(Draft::new(&held.owned(asset)).put(account), Ok(()));
 }
