@@ -147,8 +147,6 @@ UPDATE ledger_asset AS t SET scale = v.scale, transferable = v.transferable, sea
 DELETE FROM ledger_asset AS t USING unnest($1::text[]) AS v(code) WHERE t.code = v.code;
 
 -- Rows of ledger_asset_change.
-SELECT t.asset, t.n, t.seq, t.at, t.scale, t.transferable, t.sealed, t.supply_cap, t.closed_until, t.user_id FROM unnest($1::text[], $2::bigint[]) AS v(asset, n) JOIN ledger_asset_change AS t ON t.asset = v.asset AND t.n = v.n ORDER BY t.asset, t.n FOR NO KEY UPDATE OF t;
-SELECT t.asset, t.n, t.seq, t.at, t.scale, t.transferable, t.sealed, t.supply_cap, t.closed_until, t.user_id FROM unnest($1::text[], $2::bigint[]) AS v(asset, n) JOIN ledger_asset_change AS t ON t.asset = v.asset AND t.n = v.n ORDER BY t.asset, t.n FOR SHARE OF t;
 SELECT t.asset, t.n, t.seq, t.at, t.scale, t.transferable, t.sealed, t.supply_cap, t.closed_until, t.user_id FROM unnest($1::text[], $2::bigint[]) AS v(asset, n) JOIN ledger_asset_change AS t ON t.asset = v.asset AND t.n = v.n;
 INSERT INTO ledger_asset_change (asset, n, seq, at, scale, transferable, sealed, supply_cap, closed_until, user_id) SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::bigint[], $6::boolean[], $7::boolean[], $8::bigint[], $9::timestamptz[], $10::uuid[]);
 COPY ledger_asset_change (asset, n, seq, at, scale, transferable, sealed, supply_cap, closed_until, user_id) FROM STDIN (FORMAT BINARY);
@@ -163,22 +161,16 @@ UPDATE ledger_account AS t SET debits_posted = v.debits_posted, credits_posted =
 DELETE FROM ledger_account AS t USING unnest($1::uuid[]) AS v(id) WHERE t.id = v.id;
 
 -- Rows of ledger_wallet.
-SELECT t.owner, t.kind, t.asset, t.account_id FROM unnest($1::uuid[], $2::text[], $3::text[]) AS v(owner, kind, asset) JOIN ledger_wallet AS t ON t.owner = v.owner AND t.kind = v.kind AND t.asset = v.asset ORDER BY t.owner, t.kind, t.asset FOR NO KEY UPDATE OF t;
-SELECT t.owner, t.kind, t.asset, t.account_id FROM unnest($1::uuid[], $2::text[], $3::text[]) AS v(owner, kind, asset) JOIN ledger_wallet AS t ON t.owner = v.owner AND t.kind = v.kind AND t.asset = v.asset ORDER BY t.owner, t.kind, t.asset FOR SHARE OF t;
 SELECT t.owner, t.kind, t.asset, t.account_id FROM unnest($1::uuid[], $2::text[], $3::text[]) AS v(owner, kind, asset) JOIN ledger_wallet AS t ON t.owner = v.owner AND t.kind = v.kind AND t.asset = v.asset;
 INSERT INTO ledger_wallet (owner, kind, asset, account_id) SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[]);
 COPY ledger_wallet (owner, kind, asset, account_id) FROM STDIN (FORMAT BINARY);
 
 -- Rows of ledger_account_change.
-SELECT t.account_id, t.n, t.asset, t.seq, t.at, t.kind, t.owner, t.has_floor, t.credit_limit, t.ceiling, t.frozen_in, t.frozen_out, t.closed, t.velocity, t.user_id FROM unnest($1::uuid[], $2::bigint[]) AS v(account_id, n) JOIN ledger_account_change AS t ON t.account_id = v.account_id AND t.n = v.n ORDER BY t.account_id, t.n FOR NO KEY UPDATE OF t;
-SELECT t.account_id, t.n, t.asset, t.seq, t.at, t.kind, t.owner, t.has_floor, t.credit_limit, t.ceiling, t.frozen_in, t.frozen_out, t.closed, t.velocity, t.user_id FROM unnest($1::uuid[], $2::bigint[]) AS v(account_id, n) JOIN ledger_account_change AS t ON t.account_id = v.account_id AND t.n = v.n ORDER BY t.account_id, t.n FOR SHARE OF t;
 SELECT t.account_id, t.n, t.asset, t.seq, t.at, t.kind, t.owner, t.has_floor, t.credit_limit, t.ceiling, t.frozen_in, t.frozen_out, t.closed, t.velocity, t.user_id FROM unnest($1::uuid[], $2::bigint[]) AS v(account_id, n) JOIN ledger_account_change AS t ON t.account_id = v.account_id AND t.n = v.n;
 INSERT INTO ledger_account_change (account_id, n, asset, seq, at, kind, owner, has_floor, credit_limit, ceiling, frozen_in, frozen_out, closed, velocity, user_id) SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::timestamptz[], $6::text[], $7::uuid[], $8::boolean[], $9::bigint[], $10::bigint[], $11::boolean[], $12::boolean[], $13::boolean[], $14::text[], $15::uuid[]);
 COPY ledger_account_change (account_id, n, asset, seq, at, kind, owner, has_floor, credit_limit, ceiling, frozen_in, frozen_out, closed, velocity, user_id) FROM STDIN (FORMAT BINARY);
 
 -- Rows of ledger_transfer.
-SELECT t.transaction_id, t.leg, t.legs, t.asset, t.seq, t.at, t.effective_at, t.kind, t.phase, t.debit_account, t.credit_account, t.amount, t.about, t.about_leg, t.expires_at, t.user_id, t.reference, t.metadata, t.memo, t.fingerprint FROM unnest($1::uuid[], $2::bigint[]) AS v(transaction_id, leg) JOIN ledger_transfer AS t ON t.transaction_id = v.transaction_id AND t.leg = v.leg ORDER BY t.transaction_id, t.leg FOR NO KEY UPDATE OF t;
-SELECT t.transaction_id, t.leg, t.legs, t.asset, t.seq, t.at, t.effective_at, t.kind, t.phase, t.debit_account, t.credit_account, t.amount, t.about, t.about_leg, t.expires_at, t.user_id, t.reference, t.metadata, t.memo, t.fingerprint FROM unnest($1::uuid[], $2::bigint[]) AS v(transaction_id, leg) JOIN ledger_transfer AS t ON t.transaction_id = v.transaction_id AND t.leg = v.leg ORDER BY t.transaction_id, t.leg FOR SHARE OF t;
 SELECT t.transaction_id, t.leg, t.legs, t.asset, t.seq, t.at, t.effective_at, t.kind, t.phase, t.debit_account, t.credit_account, t.amount, t.about, t.about_leg, t.expires_at, t.user_id, t.reference, t.metadata, t.memo, t.fingerprint FROM unnest($1::uuid[], $2::bigint[]) AS v(transaction_id, leg) JOIN ledger_transfer AS t ON t.transaction_id = v.transaction_id AND t.leg = v.leg;
 INSERT INTO ledger_transfer (transaction_id, leg, legs, asset, seq, at, effective_at, kind, phase, debit_account, credit_account, amount, about, about_leg, expires_at, user_id, reference, metadata, memo, fingerprint) SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::timestamptz[], $7::timestamptz[], $8::text[], $9::text[], $10::uuid[], $11::uuid[], $12::bigint[], $13::uuid[], $14::bigint[], $15::timestamptz[], $16::uuid[], $17::text[], $18::text[], $19::bytea[], $20::bytea[]);
 COPY ledger_transfer (transaction_id, leg, legs, asset, seq, at, effective_at, kind, phase, debit_account, credit_account, amount, about, about_leg, expires_at, user_id, reference, metadata, memo, fingerprint) FROM STDIN (FORMAT BINARY);
@@ -192,8 +184,6 @@ UPDATE ledger_memo AS t SET salt = v.salt, text = v.text FROM unnest($1::uuid[],
 DELETE FROM ledger_memo AS t USING unnest($1::uuid[]) AS v(transaction_id) WHERE t.transaction_id = v.transaction_id;
 
 -- Rows of ledger_entry.
-SELECT t.account_id, t.version, t.transaction_id, t.leg, t.side, t.phase, t.kind, t.amount, t.at, t.debits_posted, t.credits_posted, t.debits_pending, t.credits_pending FROM unnest($1::uuid[], $2::bigint[]) AS v(account_id, version) JOIN ledger_entry AS t ON t.account_id = v.account_id AND t.version = v.version ORDER BY t.account_id, t.version FOR NO KEY UPDATE OF t;
-SELECT t.account_id, t.version, t.transaction_id, t.leg, t.side, t.phase, t.kind, t.amount, t.at, t.debits_posted, t.credits_posted, t.debits_pending, t.credits_pending FROM unnest($1::uuid[], $2::bigint[]) AS v(account_id, version) JOIN ledger_entry AS t ON t.account_id = v.account_id AND t.version = v.version ORDER BY t.account_id, t.version FOR SHARE OF t;
 SELECT t.account_id, t.version, t.transaction_id, t.leg, t.side, t.phase, t.kind, t.amount, t.at, t.debits_posted, t.credits_posted, t.debits_pending, t.credits_pending FROM unnest($1::uuid[], $2::bigint[]) AS v(account_id, version) JOIN ledger_entry AS t ON t.account_id = v.account_id AND t.version = v.version;
 INSERT INTO ledger_entry (account_id, version, transaction_id, leg, side, phase, kind, amount, at, debits_posted, credits_posted, debits_pending, credits_pending) SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::timestamptz[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[]);
 COPY ledger_entry (account_id, version, transaction_id, leg, side, phase, kind, amount, at, debits_posted, credits_posted, debits_pending, credits_pending) FROM STDIN (FORMAT BINARY);
@@ -223,8 +213,6 @@ UPDATE ledger_rejection AS t SET fingerprint = v.fingerprint, request = v.reques
 DELETE FROM ledger_rejection AS t USING unnest($1::uuid[]) AS v(transaction_id) WHERE t.transaction_id = v.transaction_id;
 
 -- Rows of ledger_block.
-SELECT t.asset, t.n, t.root, t.head, t.previous, t.at FROM unnest($1::text[], $2::bigint[]) AS v(asset, n) JOIN ledger_block AS t ON t.asset = v.asset AND t.n = v.n ORDER BY t.asset, t.n FOR NO KEY UPDATE OF t;
-SELECT t.asset, t.n, t.root, t.head, t.previous, t.at FROM unnest($1::text[], $2::bigint[]) AS v(asset, n) JOIN ledger_block AS t ON t.asset = v.asset AND t.n = v.n ORDER BY t.asset, t.n FOR SHARE OF t;
 SELECT t.asset, t.n, t.root, t.head, t.previous, t.at FROM unnest($1::text[], $2::bigint[]) AS v(asset, n) JOIN ledger_block AS t ON t.asset = v.asset AND t.n = v.n;
 INSERT INTO ledger_block (asset, n, root, head, previous, at) SELECT * FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::bytea[], $5::bytea[], $6::timestamptz[]);
 COPY ledger_block (asset, n, root, head, previous, at) FROM STDIN (FORMAT BINARY);

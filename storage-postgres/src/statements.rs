@@ -11,11 +11,12 @@ use crate::value::type_name;
 /// The statements of one table. Parameters are arrays, one for each column: the key's, then the
 /// others'.
 pub(crate) struct Statements {
-    /// Locks rows for writing, in key order, and reads them.
-    pub(crate) own: String,
-    /// Locks rows against writing, in key order, and reads them.
-    pub(crate) share: String,
-    /// Reads rows that are locked by other means.
+    /// Locks rows for writing, in key order, and reads them. None for tables whose rows are written
+    /// once: nobody can write one that is there.
+    pub(crate) own: Option<String>,
+    /// Locks rows against writing, in key order, and reads them. None for the same.
+    pub(crate) share: Option<String>,
+    /// Reads rows that need no lock, or are locked by other means.
     pub(crate) read: String,
     pub(crate) insert: String,
     /// Inserts many rows at once, in the binary form of [`copy`](crate::copy). Only for tables whose
@@ -112,8 +113,8 @@ impl Statements {
             (writable && !set.is_empty()).then(update)
         };
         Self {
-            own: format!("{read} ORDER BY {key} FOR NO KEY UPDATE OF t"),
-            share: format!("{read} ORDER BY {key} FOR SHARE OF t"),
+            own: writable.then(|| format!("{read} ORDER BY {key} FOR NO KEY UPDATE OF t")),
+            share: writable.then(|| format!("{read} ORDER BY {key} FOR SHARE OF t")),
             insert: format!(
                 "INSERT INTO {name} ({}) SELECT * FROM unnest({})",
                 names(&columns, ", "),
@@ -133,8 +134,8 @@ impl Statements {
     #[cfg(test)]
     pub(crate) fn texts(&self) -> impl Iterator<Item = &String> {
         let Self { own, share, read, insert, copy, update, update_hot, delete } = self;
-        let some = [own, share, read, insert].into_iter().chain(copy).chain(update);
-        some.chain(update_hot).chain(delete)
+        let reads = own.iter().chain(share).chain([read]);
+        reads.chain([insert]).chain(copy).chain(update).chain(update_hot).chain(delete)
     }
 }
 
@@ -209,9 +210,10 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_are_written_once_have_no_update_and_no_delete() {
+    fn rows_that_are_written_once_have_no_update_no_delete_and_no_lock() {
         const LEAF: &TableDef = &TableDef::new("leaf", &[], &[], &[]).append_only();
         let statements = Statements::of(LEAF);
         assert_eq!((statements.update, statements.delete), (None, None));
+        assert_eq!((statements.own, statements.share), (None, None));
     }
 }

@@ -42,19 +42,19 @@ impl<'db> Round<'db> {
         for needs in locks.chunk_by(|(a, _), (b, _)| a.table_index() == b.table_index()) {
             let (first, lock) = &needs[0];
             let (table, statements) = (first.table(), &STATEMENTS[first.table_index()]);
-            let select = match lock {
-                Lock::Own if table.within => &statements.read,
-                Lock::Own => &statements.own,
-                Lock::Share if is_shared_by_many(table.name) => &statements.read,
-                Lock::Share => &statements.share,
+            let locking = match lock {
+                Lock::Own if table.within => None,
+                Lock::Own => statements.own.as_ref(),
+                Lock::Share if is_shared_by_many(table.name) => None,
+                Lock::Share => statements.share.as_ref(),
             };
             let keys = columns(table.key, needs.iter().map(|(key, _)| key.values()));
-            let mut rows = self.select(select, table, keys).await?;
-            if *lock == Lock::Own && table.within {
+            let mut rows = self.select(locking.unwrap_or(&statements.read), table, keys).await?;
+            if let (Lock::Own, true, Some(own)) = (lock, table.within, &statements.own) {
                 let loose: Vec<_> = rows.extract_if(.., |row| !is_held(row, &locks)).collect();
                 if !loose.is_empty() {
                     let keys = columns(table.key, loose.iter().map(|row| row.key().values()));
-                    rows.extend(self.select(&statements.own, table, keys).await?);
+                    rows.extend(self.select(own, table, keys).await?);
                 }
             }
             found.extend(rows);

@@ -47,7 +47,7 @@ impl Program {
         let (accounts, clients) = (accounts.to_string(), crate::course::MANY.to_string());
         let output = Command::new(&self.0)
             .args(["--store", store, "--database", database, "--workload", workload.name()])
-            .args(["--accounts", &accounts, "--clients", &clients, "--seconds", "5"])
+            .args(["--accounts", &accounts, "--clients", &clients, "--seconds", "10"])
             .stdin(Stdio::null())
             .stderr(Stdio::inherit())
             .output()?;
