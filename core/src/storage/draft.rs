@@ -139,7 +139,7 @@ impl<'a> Draft<'a> {
         let row = row.into();
         let key = row.key();
         self.require(&key, Lock::Own)?;
-        row.within().map_or(Ok(()), |within| self.require(&within, Lock::Own))?;
+        self.require_within(&row)?;
         let is_new = self.row(&key)?.is_none();
         if let (true, Some(guard)) = (is_new, key.guard()) {
             self.require(&guard, Lock::Own)?;
@@ -162,7 +162,7 @@ impl<'a> Draft<'a> {
     pub(crate) fn delete_any(&mut self, key: Key) -> Result<(), Missing> {
         self.require(&key, Lock::Own)?;
         let Some(row) = self.row(&key)? else { return Ok(()) };
-        row.within().map_or(Ok(()), |within| self.require(&within, Lock::Own))?;
+        self.require_within(row)?;
         let table = key.table();
         assert!(!table.append_only, "rows of {} are never deleted", table.name);
         self.write(key, None);
@@ -248,6 +248,13 @@ impl<'a> Draft<'a> {
             None if self.fresh.contains(key) => Ok(None),
             None => self.held.row(key).ok_or_else(|| Missing(vec![(key.clone(), Lock::Share)])),
         }
+    }
+
+    fn require_within(&self, row: &Row) -> Result<(), Missing> {
+        let Some(within) = row.within() else { return Ok(()) };
+        let (above, table) = (within.table_index(), row.table_index());
+        debug_assert!(above < table, "it is locked before rows of {} are read", row.table().name);
+        self.require(&within, Lock::Own)
     }
 
     fn require(&self, key: &Key, lock: Lock) -> Result<(), Missing> {
