@@ -405,7 +405,7 @@ pub const FORGET: Deadline = Deadline {
 
 impl Account {
     /// An account as it is before anything was said of it.
-    pub(super) fn opened(
+    pub(crate) fn opened(
         id: AccountId,
         asset: AssetCode,
         kind: AccountKind,

@@ -93,25 +93,8 @@ fn a_row_is_written_only_by_who_owns_the_row_it_is_within() {
         frontier: Vec::new(),
     };
     let id = AccountId(crate::Uuid::max());
-    let account = Account {
-        id,
-        asset: asset.code,
-        kind: AccountKind::Wallet,
-        owner: Some(OwnerId(crate::Uuid::nil())),
-        debits_posted: 0,
-        credits_posted: 0,
-        debits_pending: 0,
-        credits_pending: 0,
-        has_floor: true,
-        credit_limit: 0,
-        ceiling: None,
-        frozen_in: false,
-        frozen_out: false,
-        closed: false,
-        velocity: None,
-        version: 0,
-        changes: 1,
-    };
+    let owner = Some(OwnerId(crate::Uuid::nil()));
+    let account = Account::opened(id, asset.code, AccountKind::Wallet, owner);
     let held = Held::new().owned(account.clone());
     let missing = Missing(vec![Asset::own(asset.code)]);
     assert_eq!(Draft::new(&held).put(account.clone()), Err(missing.clone()));
