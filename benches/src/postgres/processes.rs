@@ -31,10 +31,21 @@ impl Processes {
     /// # Errors
     /// When the server is gone.
     pub fn used(&self) -> Result<Duration> {
-        let mut ticks = Stat::read(std::process::id())?.own;
-        let server = Stat::read(self.server)?;
-        ticks += server.own + server.ended;
-        // The server's processes are children of the first.
+        loop {
+            let server = Stat::read(self.server)?;
+            let children = self.children()?;
+            // One that ended meanwhile is in neither.
+            if Stat::read(self.server)?.ended == server.ended {
+                let own = Stat::read(std::process::id())?.own;
+                let ticks = own + server.own + server.ended + children;
+                return Ok(Duration::from_millis(ticks * 1_000 / TICKS_PER_S));
+            }
+        }
+    }
+
+    /// What those of the server have used that run, which are children of its first.
+    fn children(&self) -> Result<u64> {
+        let mut ticks = 0;
         for entry in fs::read_dir("/proc")? {
             let Some(id) = entry?.file_name().to_str().and_then(|it| it.parse().ok()) else {
                 continue;
@@ -45,7 +56,7 @@ impl Processes {
                 ticks += stat.own;
             }
         }
-        Ok(Duration::from_millis(ticks * 1_000 / TICKS_PER_S))
+        Ok(ticks)
     }
 }
 
