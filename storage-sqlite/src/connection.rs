@@ -62,10 +62,15 @@ impl Database {
         db.pragma_update(None, "foreign_keys", true)?;
         db.pragma_update(None, "recursive_triggers", true)?;
         db.pragma_update(None, "cache_size", -i64::from(self.options.cache_kib))?;
-        // A checkpoint every 16 MiB writes a page that is changed often once, not sixteen times.
-        db.pragma_update(None, "wal_autocheckpoint", 4_096)?;
-        db.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
+        // The log is copied by a thread of its own, and keeps its room for the next one.
+        db.pragma_update(None, "wal_autocheckpoint", 0)?;
+        db.pragma_update(None, "journal_size_limit", 2 * 1024 * i64::from(self.options.wal_kib))?;
         Ok(db)
+    }
+
+    /// A connection that copies the log into the database.
+    pub(crate) fn checkpointer(&self) -> Result<Connection, OpenError> {
+        self.connect(OpenFlags::SQLITE_OPEN_READ_WRITE)
     }
 
     /// A connection that reads.

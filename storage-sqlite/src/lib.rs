@@ -54,6 +54,7 @@
 
 #![forbid(unsafe_code)]
 
+mod checkpoint;
 mod connection;
 mod error;
 mod migrations;

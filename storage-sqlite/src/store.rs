@@ -10,6 +10,7 @@ use parlor_core::storage::{Aggregate, Group, Query, Store, StoreError, Work};
 use parlor_core::tables::Row;
 use tokio::sync::{oneshot, watch};
 
+use crate::checkpoint::Checkpointer;
 use crate::connection::Database;
 use crate::error::OpenError;
 use crate::reader::{self, Readers};
@@ -35,6 +36,11 @@ pub struct Options {
     pub busy_timeout: Duration,
     /// The writer's page cache in KiB; each reader has an eighth of it. Default 64 MiB.
     pub cache_kib: u32,
+    /// How many KiB of log gather before a thread copies them into the database. More of it copies
+    /// a page that is changed often less often, takes more of the disk, and makes opening after a
+    /// crash take longer. It is no limit: while a read goes on, what it still sees of the log stays.
+    /// Default 64 MiB.
+    pub wal_kib: u32,
 }
 
 impl Default for Options {
@@ -47,6 +53,7 @@ impl Default for Options {
             reads_max: 4_096,
             busy_timeout: Duration::from_secs(5),
             cache_kib: 64 * 1024,
+            wal_kib: 64 * 1024,
         }
     }
 }
@@ -109,7 +116,11 @@ impl SqliteStore {
         let readers = Readers::start(&database, &options)?;
         let (jobs, inbox) = sync_channel(options.queue_max.max(1));
         let counters = Arc::new(Counters::default());
-        let writer = Writer::new(database, inbox, options.batch_max, counters.clone());
+        let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+        let pages = i64::from(options.wal_kib) * 1024 / page.max(1);
+        let checkpointer = Checkpointer::start(&database, pages.max(1))?;
+        let batch_max = options.batch_max;
+        let writer = Writer::new(database, inbox, batch_max, counters.clone(), checkpointer);
         let head = writer.follow(&connection)?;
         let thread = thread::Builder::new().name("parlor-writer".into());
         let thread = thread.spawn(move || writer.run(connection)).map_err(no_thread)?;

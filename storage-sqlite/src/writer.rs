@@ -20,6 +20,7 @@ use parlor_core::storage::{Plan, Resolved, Rollback, StoreError, Work};
 use rusqlite::{Connection, Error};
 use tokio::sync::{oneshot, watch};
 
+use crate::checkpoint::{Checkpointer, Log};
 use crate::connection::Database;
 use crate::error::{is_constraint, is_duplicate_key, is_full, is_lasting, store_error};
 use crate::store::Stats;
@@ -58,6 +59,7 @@ pub(crate) struct Writer {
     batch_max: usize,
     head: watch::Sender<Position>,
     counters: Arc<Counters>,
+    checkpointer: Checkpointer,
 }
 
 /// Why the writer stopped using a connection.
@@ -78,9 +80,10 @@ impl Writer {
         inbox: Receiver<Job>,
         batch_max: usize,
         counters: Arc<Counters>,
+        checkpointer: Checkpointer,
     ) -> Self {
         let (head, _) = watch::channel(Position::START);
-        Self { database, inbox, batch_max: batch_max.max(1), head, counters }
+        Self { database, inbox, batch_max: batch_max.max(1), head, counters, checkpointer }
     }
 
     /// Where the feed ends, now and from now on.
@@ -163,8 +166,9 @@ impl Writer {
     }
 
     fn serve(&self, db: &Connection, plan: &mut Plan<Reply>) -> Ended {
-        let mut round = match Round::prepare(db) {
-            Ok(round) => round,
+        let prepared = Round::prepare(db).and_then(|round| Ok((round, Log::prepare(db)?)));
+        let (mut round, mut log) = match prepared {
+            Ok(prepared) => prepared,
             Err(error) => {
                 tracing::error!(%error, "the statements cannot be prepared");
                 return Ended::Unusable;
@@ -178,6 +182,9 @@ impl Writer {
             match self.transact(&mut round, plan) {
                 Ok(()) => self.answer_settled(plan),
                 Err(ended) => return ended,
+            }
+            if let Err(error) = log.keep_short(&self.checkpointer) {
+                tracing::warn!(%error, "a checkpoint failed; the log grows until one succeeds");
             }
         }
         Ended::Stopped

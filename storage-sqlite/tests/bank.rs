@@ -20,7 +20,7 @@ use parlor_core::economy::ledger::Transfer;
 use parlor_core::engine::{Clock, Parlor, Settings};
 use parlor_core::record::Timestamp;
 use parlor_core::storage::MemoryStore;
-use parlor_storage_sqlite::SqliteStore;
+use parlor_storage_sqlite::{Options, SqliteStore};
 
 const BEGIN: Timestamp = World::<MemoryStore>::BEGIN;
 const ROUNDS: u32 = 4;
@@ -37,7 +37,9 @@ fn rounds() -> u32 {
 }
 
 fn open(database: &Path, clock: impl Clock, seed: u64) -> Parlor {
-    let store = Arc::new(SqliteStore::open(database).expect("the database opens"));
+    // Some kills hit a checkpoint.
+    let options = Options { wal_kib: 256, ..Options::default() };
+    let store = Arc::new(SqliteStore::open_with(database, options).expect("the database opens"));
     Parlor::with_settings(store, clock, SeededEntropy::new(seed), Settings::default())
 }
 

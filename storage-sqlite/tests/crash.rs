@@ -19,7 +19,7 @@ use parlor_core::events::Actor;
 use parlor_core::identity::{AuthSessionId, CreateGuest, UserId};
 use parlor_core::record::{Digest, Timestamp};
 use parlor_core::rooms::{Create, Join, RoomId, StageMode};
-use parlor_storage_sqlite::SqliteStore;
+use parlor_storage_sqlite::{Options, SqliteStore};
 use rusqlite::Connection;
 use sha2::Digest as _;
 use tokio::task::JoinSet;
@@ -39,7 +39,9 @@ const ROOM: &str = "PARLOR_CRASH_ROOM";
 const ROUND: &str = "PARLOR_CRASH_ROUND";
 
 fn parlor(database: &Path, seed: u64) -> Parlor {
-    let store = Arc::new(SqliteStore::open(database).expect("the database opens"));
+    // Some kills hit a checkpoint.
+    let options = Options { wal_kib: 256, ..Options::default() };
+    let store = Arc::new(SqliteStore::open_with(database, options).expect("the database opens"));
     let now = || Timestamp::from(SystemTime::now());
     let settings = Settings { max_participants: 100_000, ..Settings::default() };
     Parlor::with_settings(store, now, SeededEntropy::new(seed), settings)

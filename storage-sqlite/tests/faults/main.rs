@@ -19,7 +19,7 @@ use parlor_core::events::Actor;
 use parlor_core::identity::CreateGuest;
 use parlor_core::record::Digest;
 use parlor_core::storage::{MemoryStore, StoreError};
-use parlor_storage_sqlite::SqliteStore;
+use parlor_storage_sqlite::{Options, SqliteStore};
 use rusqlite::Connection;
 
 use vfs::Fault;
@@ -28,6 +28,15 @@ const COMMANDS: u8 = 5;
 
 #[test]
 fn whatever_fails_nothing_acknowledged_is_lost_and_nothing_refused_is_there() {
+    nothing_is_lost(&Options::default());
+}
+
+#[test]
+fn the_same_while_each_commit_is_copied_from_the_log_by_another_thread() {
+    nothing_is_lost(&Options { wal_kib: 0, ..Options::default() });
+}
+
+fn nothing_is_lost(options: &Options) {
     let _alone = vfs::alone();
     let directory = tempfile::tempdir().unwrap();
     let start = directory.path().join("start.db");
@@ -40,14 +49,14 @@ fn whatever_fails_nothing_acknowledged_is_lost_and_nothing_refused_is_there() {
                 let path = directory.path().join("run.db");
                 copy(&start, &path);
                 let what = format!("{fault:?} from operation {position}, lasting: {lasting}");
-                let answers = run(&path, fault, position, lasting, &what);
+                let answers = run(&path, options, fault, position, lasting, &what);
                 let failed = answers.iter().filter(|answer| answer.is_err()).count();
                 let count = |is: fn(&StoreError) -> bool| {
                     answers.iter().filter(|a| a.as_ref().is_err_and(is)).count()
                 };
                 unknown += count(|error| matches!(error, StoreError::CommitUnknown(_)));
                 full += count(|error| matches!(error, StoreError::Full));
-                check(&path, &answers, &what);
+                check(&path, options, &answers, &what);
                 runs += 1;
                 if failed == 0 && !vfs::has_failed() {
                     break;
@@ -69,7 +78,11 @@ fn copy(start: &Path, path: &Path) {
 }
 
 fn parlor(path: &Path, seed: u64) -> Parlor {
-    let store = SqliteStore::open(path).expect("the database opens");
+    parlor_with(path, &Options::default(), seed)
+}
+
+fn parlor_with(path: &Path, options: &Options, seed: u64) -> Parlor {
+    let store = SqliteStore::open_with(path, options.clone()).expect("the database opens");
     let clock = ManualClock::at(World::<MemoryStore>::BEGIN);
     Parlor::with_settings(Arc::new(store), clock, SeededEntropy::new(seed), Settings::default())
 }
@@ -87,12 +100,13 @@ async fn sign_up(parlor: &Parlor, n: u8) -> Result<(), StoreError> {
 /// The answers to some commands, one after the other, while something fails.
 fn run(
     path: &Path,
+    options: &Options,
     fault: Fault,
     position: i64,
     lasting: bool,
     what: &str,
 ) -> Vec<Result<(), StoreError>> {
-    let parlor = parlor(path, 1);
+    let parlor = parlor_with(path, options, 1);
     vfs::fail(fault, position, lasting);
     let answers: Vec<_> = (0..COMMANDS).map(|n| block_on(sign_up(&parlor, n))).collect();
     if !lasting && vfs::has_failed() {
@@ -109,7 +123,7 @@ fn run(
     answers
 }
 
-fn check(path: &Path, answers: &[Result<(), StoreError>], what: &str) {
+fn check(path: &Path, options: &Options, answers: &[Result<(), StoreError>], what: &str) {
     let db = Connection::open(path).unwrap();
     let integrity = db.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0));
     assert_eq!(integrity.as_deref(), Ok("ok"), "{what}");
@@ -126,7 +140,7 @@ fn check(path: &Path, answers: &[Result<(), StoreError>], what: &str) {
     }
     drop(db);
 
-    let parlor = parlor(path, 2);
+    let parlor = parlor_with(path, options, 2);
     (0..COMMANDS).for_each(|n| block_on(sign_up(&parlor, n)).unwrap());
     drop(parlor);
     let db = Connection::open(path).unwrap();
