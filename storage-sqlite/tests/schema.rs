@@ -143,3 +143,17 @@ fn the_last_event_stays_so_that_no_position_is_used_twice() {
     let last = db.query_row("SELECT max(position) FROM outbox", [], |row| row.get(0));
     assert_eq!(last, Ok(3));
 }
+
+#[test]
+fn what_is_written_most_keeps_no_journal_of_its_own() {
+    let (_directory, db) = database();
+    for table in ["ledger_transfer", "ledger_entry"] {
+        let values = vec!["NULL"; columns(&db, table).len()].join(", ");
+        let sql = format!("EXPLAIN INSERT OR ROLLBACK INTO {table} VALUES ({values})");
+        let mut statement = db.prepare(&sql).unwrap();
+        let opcodes = statement.query_map([], |row| row.get::<_, String>(1)).unwrap();
+        let opcodes: Vec<_> = opcodes.collect::<Result<_, _>>().unwrap();
+        assert!(opcodes.iter().any(|it| it == "Program"), "{table} has no trigger");
+        assert!(!opcodes.iter().any(|it| it.contains("Func")), "{table} calls a function");
+    }
+}
