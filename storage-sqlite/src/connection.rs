@@ -10,6 +10,10 @@ use crate::error::OpenError;
 use crate::migrations;
 use crate::store::{Options, Synchronous};
 
+/// 3.51.3. In engines before it, two connections that copy the log while one writes can damage the
+/// database (<https://sqlite.org/wal.html#walresetbug>). The one that is built in is newer.
+const OLDEST: i32 = 3_051_003;
+
 /// A database on disk that no other store has open.
 #[derive(Debug)]
 pub(crate) struct Database {
@@ -23,6 +27,10 @@ pub(crate) struct Database {
 impl Database {
     /// Takes the lock and brings the schema up to date.
     pub(crate) fn open(path: &Path, options: Options) -> Result<(Self, Connection), OpenError> {
+        if rusqlite::version_number() < OLDEST {
+            let why = format!("SQLite {} is older than 3.51.3", rusqlite::version());
+            return Err(OpenError::Unusable { path: path.into(), source: io::Error::other(why) });
+        }
         let path = canonical(path)?;
         let lock = lock(&path)?;
         let database = Self { path, options, _lock: lock };

@@ -69,10 +69,17 @@ impl Readers {
     }
 }
 
-impl Drop for Readers {
-    fn drop(&mut self) {
+impl Readers {
+    /// Waits until all that was asked has been read, and closes the connections.
+    pub(crate) fn stop(&mut self) {
         drop(self.tasks.take());
         self.threads.drain(..).for_each(store::join);
+    }
+}
+
+impl Drop for Readers {
+    fn drop(&mut self) {
+        self.stop();
     }
 }
 

@@ -198,6 +198,8 @@ impl Store for SqliteStore {
 
 impl Drop for SqliteStore {
     fn drop(&mut self) {
+        // Whoever is the last to close the database copies the log into it; readers cannot.
+        self.readers.stop();
         drop(self.jobs.take());
         self.thread.take().into_iter().for_each(join);
     }

@@ -64,7 +64,6 @@ fn nothing_is_lost(options: &Options) {
             }
         }
     }
-    println!("{runs} runs: {unknown} unknown, {full} full");
     assert!(runs > 200, "only {runs} runs");
     assert!(unknown > 20 && full > 20, "{unknown} unknown, {full} full of {runs} runs");
 }
