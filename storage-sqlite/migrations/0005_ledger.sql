@@ -492,7 +492,7 @@ BEGIN
     SELECT RAISE(ROLLBACK, 'an account stays what it is');
 END;
 
-CREATE TRIGGER ledger_account_goes_on BEFORE UPDATE ON ledger_account
+CREATE TRIGGER ledger_account_goes_on AFTER UPDATE ON ledger_account
 WHEN NEW.debits_posted < OLD.debits_posted OR NEW.credits_posted < OLD.credits_posted
     OR NEW.version < OLD.version OR NEW.changes < OLD.changes
 BEGIN

@@ -43,7 +43,7 @@
 //! with [`OpenError::InUse`]. The lock is a file beside the database, `<name>-lock`, and ends with
 //! the process, however it ends. Other programs may read the database meanwhile, and back it up
 //! with the engine's own means (`.backup`, `VACUUM INTO`). Copying the file while it is open is no
-//! backup: part of it is in `<name>-wal`.
+//! backup: part of it is in `<name>-wal`, until the store is dropped.
 //!
 //! The file must be on a local disk: network file systems do not keep the promises a WAL needs.
 //!

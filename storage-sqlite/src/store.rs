@@ -39,7 +39,7 @@ pub struct Options {
     /// How many KiB of log gather before a thread copies them into the database. More of it copies
     /// a page that is changed often less often, takes more of the disk, and makes opening after a
     /// crash take longer. It is no limit: while a read goes on, what it still sees of the log stays.
-    /// Default 64 MiB.
+    /// With 0 they are copied after each commit. Default 64 MiB.
     pub wal_kib: u32,
 }
 
