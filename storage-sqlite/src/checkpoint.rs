@@ -1,9 +1,9 @@
 //! Copies what was committed from the log into the database, while the writer goes on.
 //!
-//! A checkpoint writes thousands of pages and waits for the device twice. The writer would spend a
-//! quarter of a busy hour on it, and its commands would wait; a thread does it instead. The log
-//! starts over only when all of it is copied, which never comes about while somebody adds to it:
-//! the last few pages are copied by the writer, between two transactions.
+//! A checkpoint writes thousands of pages and waits for the device twice. It would take a quarter of
+//! a busy writer's time while everybody waits; a thread does it instead. The log starts over only
+//! when all of it is copied, which never comes about while somebody adds to it: the last few pages
+//! are copied by the writer, between two transactions.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

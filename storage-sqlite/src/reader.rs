@@ -67,9 +67,7 @@ impl Readers {
         let died = || StoreError::Failed(Arc::from(Box::from("the read panicked")));
         answer.await.unwrap_or_else(|_| Err(died()))
     }
-}
 
-impl Readers {
     /// Waits until all that was asked has been read, and closes the connections.
     pub(crate) fn stop(&mut self) {
         drop(self.tasks.take());
