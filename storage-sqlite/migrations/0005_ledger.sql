@@ -10,7 +10,8 @@
 -- of them roll the whole transaction back: nobody goes on after that, and no statement keeps a
 -- journal for the case. With such a trigger, a function in a CHECK would make it keep one, for
 -- functions can fail; hence transfers and entries, which are written most, are not asked for the
--- lengths of what is in them. Core reads no row that is too long or too short.
+-- lengths of what is in them. Core refuses to read ids, hashes, codes and kinds of a wrong length; how
+-- long references and metadata are is looked at when they are posted.
 
 CREATE TABLE ledger_asset (
     -- What is counted in, and where its log stands.
@@ -242,7 +243,9 @@ CREATE TABLE ledger_transfer (
     CONSTRAINT ledger_transfer_about_an_earlier_one  CHECK (
         about <> transaction_id OR about_leg < leg
     ),
-    CONSTRAINT ledger_transfer_expires_if_it_holds   CHECK (expires_at IS NULL OR phase = 'hold')
+    CONSTRAINT ledger_transfer_expires_if_it_holds   CHECK (expires_at IS NULL OR phase = 'hold'),
+    CONSTRAINT ledger_transfer_reference_is_one      CHECK (reference <> ''),
+    CONSTRAINT ledger_transfer_metadata_is_some      CHECK (metadata <> '')
 ) STRICT, WITHOUT ROWID;
 
 -- The transfers of a kind, by time.
@@ -492,6 +495,7 @@ BEGIN
     SELECT RAISE(ROLLBACK, 'an account stays what it is');
 END;
 
+-- After the update: before it, the engine would look for the row once more.
 CREATE TRIGGER ledger_account_goes_on AFTER UPDATE ON ledger_account
 WHEN NEW.debits_posted < OLD.debits_posted OR NEW.credits_posted < OLD.credits_posted
     OR NEW.version < OLD.version OR NEW.changes < OLD.changes

@@ -5,6 +5,7 @@
 //! when all of it is copied, which never comes about while somebody adds to it: the last few pages
 //! are copied by the writer, between two transactions.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -72,7 +73,7 @@ fn serve(database: &Database, asked: &Receiver<()>, has_caught_up: &AtomicBool, 
         match copied {
             Ok(()) => has_caught_up.store(true, Ordering::Release),
             Err(error) => {
-                tracing::warn!(%error, "a checkpoint failed; the log grows until one succeeds");
+                warn(&error);
                 connection = None;
             }
         }
@@ -87,6 +88,10 @@ fn copy_most(db: &Connection, full: i64) -> Result<(), OpenError> {
         }
     }
     Ok(())
+}
+
+fn warn(error: &dyn fmt::Display) {
+    tracing::warn!(%error, "a checkpoint failed; the log grows until one succeeds");
 }
 
 /// How far the log goes, in pages. None of it is known while another checkpoint runs.
@@ -121,7 +126,11 @@ impl<'db> Log<'db> {
     }
 
     /// To be called between two transactions: sees to it that the log is copied in time.
-    pub(crate) fn keep_short(&mut self, checkpointer: &Checkpointer) -> Result<(), Error> {
+    pub(crate) fn keep_short(&mut self, checkpointer: &Checkpointer) {
+        self.copy_in_time(checkpointer).unwrap_or_else(|error| warn(&error));
+    }
+
+    fn copy_in_time(&mut self, checkpointer: &Checkpointer) -> Result<(), Error> {
         let extent = Extent::told_by(&mut self.look)?;
         let has_started_over = extent.written < self.asked_at;
         if has_started_over {

@@ -28,7 +28,9 @@ impl Database {
     /// Takes the lock and brings the schema up to date.
     pub(crate) fn open(path: &Path, options: Options) -> Result<(Self, Connection), OpenError> {
         if rusqlite::version_number() < OLDEST {
-            let why = format!("SQLite {} is older than 3.51.3", rusqlite::version());
+            let version = rusqlite::version();
+            let why =
+                format!("SQLite {version} is older than 3.51.3; use the one that is built in");
             return Err(OpenError::Unusable { path: path.into(), source: io::Error::other(why) });
         }
         let path = canonical(path)?;

@@ -183,9 +183,7 @@ impl Writer {
                 Ok(()) => self.answer_settled(plan),
                 Err(ended) => return ended,
             }
-            if let Err(error) = log.keep_short(&self.checkpointer) {
-                tracing::warn!(%error, "a checkpoint failed; the log grows until one succeeds");
-            }
+            log.keep_short(&self.checkpointer);
         }
         Ended::Stopped
     }

@@ -99,6 +99,32 @@ pub(crate) fn harmless() -> Vec<(&'static str, String)> {
     all
 }
 
+/// What no check refuses: rows in which something is too long or too short.
+pub(crate) fn misshapen() -> Vec<String> {
+    let long = "'a2345678901234567'";
+    let transfer = [
+        ("transaction_id", NOT_A_UUID),
+        ("debit_account", NOT_A_UUID),
+        ("credit_account", NOT_A_UUID),
+        ("asset", "''"),
+        ("asset", "'A2345678901234567'"),
+        ("kind", "''"),
+        ("kind", long),
+        ("memo", NOT_A_HASH),
+        ("fingerprint", NOT_A_HASH),
+    ];
+    let entry = [
+        ("account_id", NOT_A_UUID),
+        ("transaction_id", NOT_A_UUID),
+        ("kind", "''"),
+        ("kind", long),
+    ];
+    let rows = |table, changes: &[(&str, &str)]| -> Vec<_> {
+        changes.iter().map(|change| like(table, &[*change])).collect()
+    };
+    [rows("ledger_transfer", &transfer), rows("ledger_entry", &entry)].concat()
+}
+
 pub(crate) fn attacks() -> Vec<Attack> {
     let mut all = Vec::new();
     let mut add = |name: &str, sql: String, why| {
@@ -304,6 +330,8 @@ fn on_transfers(add: &mut Add<'_>) {
             "ledger_transfer_about_an_earlier_one",
         ),
         (&[("expires_at", "at")], "ledger_transfer_expires_if_it_holds"),
+        (&[("reference", "''")], "ledger_transfer_reference_is_one"),
+        (&[("metadata", "''")], "ledger_transfer_metadata_is_some"),
     ];
     for (changes, why) in rows {
         add(&format!("post with {changes:?}"), like("ledger_transfer", changes), why);

@@ -7,9 +7,10 @@ mod attacks;
 mod guarded;
 
 use std::collections::BTreeSet;
+use std::fs;
 
 use attacks::attacks;
-use parlor_core::conformance::{Books, World, threads};
+use parlor_core::conformance::{Books, World, block_on, threads};
 use parlor_core::economy::ledger::Account;
 use parlor_core::record::Stored as _;
 use parlor_core::tables::TABLES;
@@ -102,6 +103,20 @@ fn what_is_within_the_limits_is_let_through() {
         db.execute_batch(&sql).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(rows(&db) != before, "{name}: nothing was written");
         db.execute_batch("ROLLBACK TO harmless; RELEASE harmless").unwrap();
+    }
+}
+
+#[test]
+fn what_has_a_wrong_length_is_not_read() {
+    let directory = books();
+    let [start, path] = ["parlor.db", "misshapen.db"].map(|name| directory.path().join(name));
+    for sql in attacks::misshapen() {
+        fs::copy(&start, &path).unwrap();
+        Connection::open(&path).unwrap().execute_batch(&sql).unwrap();
+        let world = World::new(SqliteStore::open(&path).unwrap());
+        let Err(error) = block_on(world.parlor.audit(|_| {})) else { panic!("it was read: {sql}") };
+        let error = error.to_string();
+        assert!(error.contains("does not decode"), "{sql}: {error}");
     }
 }
 
