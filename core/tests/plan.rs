@@ -233,6 +233,60 @@ fn a_work_that_asks_for_more_goes_on_in_the_next_round() {
 }
 
 #[test]
+fn what_is_not_settled_goes_on_while_the_rest_is_committed() {
+    let chain = work(|draft, _| {
+        draft.need([own("a")])?;
+        draft.need([own("b")])?;
+        draft.put(row("b", 9))
+    });
+    let mut first = plan([chain, add_one("a")]);
+    first.locks();
+    let resolved = first.resolve(&gap("a"));
+
+    let mut next = first.unfinished();
+    next.admit(add_one("a"), 2);
+    assert_eq!(next.locks(), [own("a"), own("b")]);
+    let as_it_will_be = resolved.row(&own("a").0).flatten().and_then(FeedCursor::from_row);
+    let held = gap("b").owned(as_it_will_be.unwrap().clone());
+    let resolved = next.resolve(&held);
+    let writes = [Write::Update(row("a", 2).into()), Write::Insert(row("b", 9).into())];
+    assert_eq!(resolved.writes, writes);
+
+    // Neither plan answers for the works of the other.
+    assert_eq!(settled(&mut first), done([1]));
+    next.reopen(&Rollback::Again);
+    assert_eq!((first.len(), settled(&mut next)), (0, vec![]));
+    next.locks();
+    assert_eq!(next.resolve(&held), resolved);
+    assert_eq!(settled(&mut next), done([0, 2]));
+}
+
+#[test]
+fn a_round_tells_how_each_row_will_be() {
+    let names = ["a", "b", "c", "d", "e", "f", "g"];
+    let mut plan = plan([work(move |draft, _| {
+        draft.need(names.map(own))?;
+        for name in ["a", "d", "g"] {
+            draft.delete::<FeedCursor>(name.into())?;
+        }
+        for (name, n) in [("b", 5), ("c", 4), ("f", 6)] {
+            draft.put(row(name, n))?;
+        }
+        Ok(())
+    })]);
+    plan.locks();
+    let held = names.iter().filter(|name| **name != "f");
+    let held = held.fold(gap("f"), |held, name| held.owned(row(name, 4)));
+    let resolved = plan.resolve(&held);
+    let told = names.map(|name| resolved.row(&own(name).0).map(Option::<&_>::cloned));
+    let written = |name, n| Some(Some(row(name, n).into()));
+    let deleted = Some(None);
+    let expected =
+        [deleted.clone(), written("b", 5), None, deleted.clone(), None, written("f", 6), deleted];
+    assert_eq!(told, expected);
+}
+
+#[test]
 fn a_work_that_always_asks_for_more_fails() {
     let mut n = 0;
     let insatiable = work(move |draft, _| {

@@ -29,7 +29,7 @@
 //!
 //! - A command that was acknowledged is on the device (WAL, `synchronous=FULL`), and whole.
 //! - Commands that wait together are committed together. Nobody waits longer for it: while one
-//!   transaction waits for the device, the next one gathers.
+//!   transaction is committed, the next one gathers, and is decided.
 //! - A command that fails fails alone.
 //! - When the engine cannot say whether a commit happened, the answer is
 //!   [`CommitUnknown`](parlor_core::storage::StoreError::CommitUnknown), never a guess; a retry
@@ -54,6 +54,7 @@
 
 #![forbid(unsafe_code)]
 
+mod ahead;
 mod checkpoint;
 mod connection;
 mod error;

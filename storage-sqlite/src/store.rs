@@ -78,6 +78,8 @@ pub struct Stats {
     pub commands: u64,
     /// Transactions that were committed.
     pub transactions: u64,
+    /// How often a batch was decided while the one before was being committed.
+    pub ahead: u64,
 }
 
 /// A store in one file.

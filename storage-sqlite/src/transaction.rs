@@ -129,7 +129,8 @@ fn run(statement: &mut Statement<'_>, values: &[Vec<Value>]) -> Result<(), Error
     statement.raw_execute().map(drop)
 }
 
-fn fetch(select: &mut Statement<'_>, key: &Key) -> Result<Option<Row>, WriteError> {
+/// The row under a key, by the statement that selects it.
+pub(crate) fn fetch(select: &mut Statement<'_>, key: &Key) -> Result<Option<Row>, WriteError> {
     value::bind(select, 1, &key.values())?;
     let mut rows = select.raw_query();
     match rows.next()? {

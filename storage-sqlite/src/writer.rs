@@ -7,8 +7,11 @@
 //! ```
 //!
 //! Nothing is delayed for the sake of larger batches: while one transaction waits for the device,
-//! the commands of the next one gather by themselves.
+//! the commands of the next one gather by themselves. What waits already when a commit begins is
+//! read and resolved meanwhile, by the thread in [`ahead`](crate::ahead), so that the next round
+//! begins with its writes.
 
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,10 +19,11 @@ use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
 use parlor_core::events::Position;
-use parlor_core::storage::{Plan, Resolved, Rollback, StoreError, Work};
+use parlor_core::storage::{Held, Plan, Resolved, Rollback, StoreError, Work};
 use rusqlite::{Connection, Error};
 use tokio::sync::{oneshot, watch};
 
+use crate::ahead::{Ahead, Batch};
 use crate::checkpoint::{Checkpointer, Log};
 use crate::connection::Database;
 use crate::error::{is_constraint, is_duplicate_key, is_full, is_lasting, store_error};
@@ -27,7 +31,7 @@ use crate::store::Stats;
 use crate::transaction::{self, Round, WriteError};
 
 /// Where the answer to a command goes.
-type Reply = oneshot::Sender<Result<(), StoreError>>;
+pub(crate) type Reply = oneshot::Sender<Result<(), StoreError>>;
 
 /// A command in the queue.
 #[derive(Debug)]
@@ -41,6 +45,7 @@ pub(crate) struct Job {
 pub(crate) struct Counters {
     commands: AtomicU64,
     transactions: AtomicU64,
+    ahead: AtomicU64,
 }
 
 impl Counters {
@@ -48,7 +53,14 @@ impl Counters {
         Stats {
             commands: self.commands.load(Ordering::Relaxed),
             transactions: self.transactions.load(Ordering::Relaxed),
+            ahead: self.ahead.load(Ordering::Relaxed),
         }
+    }
+
+    pub(crate) fn answer_settled(&self, plan: &mut Plan<Reply>) {
+        let settled = plan.settled();
+        self.commands.fetch_add(settled.len() as u64, Ordering::Relaxed);
+        settled.into_iter().for_each(|(reply, verdict)| answer(reply, verdict));
     }
 }
 
@@ -71,7 +83,14 @@ enum Ended {
     /// Nothing can be done with the database as it is.
     Unusable,
     /// COMMIT failed: what was resolved may be there or not.
-    InDoubt(Box<Resolved>, Error),
+    InDoubt(Box<InDoubt>),
+}
+
+/// A batch whose COMMIT failed.
+struct InDoubt {
+    plan: Plan<Reply>,
+    resolved: Arc<Resolved>,
+    error: Error,
 }
 
 impl Writer {
@@ -95,22 +114,24 @@ impl Writer {
     /// Serves until the store is dropped, whatever happens to the connection meanwhile.
     pub(crate) fn run(self, connection: Connection) {
         let mut connection = Some(connection);
-        let mut plan = Plan::new();
+        let mut batch = Batch::default();
         loop {
             let Some(db) = connection.take().or_else(|| self.reopen()) else {
-                match self.refuse(&mut plan) {
+                match self.refuse(&mut batch.plan) {
                     true => continue,
                     false => return,
                 }
             };
             // Whoever waits for an answer gets one when the plan is dropped with its replies.
-            let ended = catch_unwind(AssertUnwindSafe(|| self.serve(&db, &mut plan)));
+            let ended = catch_unwind(AssertUnwindSafe(|| self.serve(&db, &mut batch)));
+            batch.forget();
             match ended {
                 Ok(Ended::Stopped) => return,
                 Ok(Ended::Failed) => drop(db),
-                Ok(Ended::Unusable) if self.refuse(&mut plan) => drop(db),
+                Ok(Ended::Unusable) if self.refuse(&mut batch.plan) => drop(db),
                 Ok(Ended::Unusable) => return,
-                Ok(Ended::InDoubt(resolved, error)) => {
+                Ok(Ended::InDoubt(doubt)) => {
+                    let InDoubt { mut plan, resolved, error } = *doubt;
                     drop(db);
                     connection = self.reopen();
                     let verdict = settle_doubt(connection.as_ref(), &resolved, &error);
@@ -120,7 +141,7 @@ impl Writer {
                 Err(_) => {
                     tracing::error!("the writer panicked; it goes on with a new connection");
                     drop(db);
-                    let broken = std::mem::take(&mut plan);
+                    let broken = mem::take(&mut batch);
                     if catch_unwind(AssertUnwindSafe(|| drop(broken))).is_err() {
                         tracing::error!("a command panicked when it was dropped");
                     }
@@ -132,7 +153,7 @@ impl Writer {
     /// Answers all who wait. The next one to come is not: by then the database may be usable again,
     /// and is tried first. False once the store is gone.
     fn refuse(&self, plan: &mut Plan<Reply>) -> bool {
-        self.answer_settled(plan);
+        self.counters.answer_settled(plan);
         while !plan.is_empty() {
             plan.locks();
             abandon(plan, &unavailable());
@@ -165,7 +186,7 @@ impl Writer {
         });
     }
 
-    fn serve(&self, db: &Connection, plan: &mut Plan<Reply>) -> Ended {
+    fn serve(&self, db: &Connection, batch: &mut Batch) -> Ended {
         let prepared = Round::prepare(db).and_then(|round| Ok((round, Log::prepare(db)?)));
         let (mut round, mut log) = match prepared {
             Ok(prepared) => prepared,
@@ -174,18 +195,22 @@ impl Writer {
                 return Ended::Unusable;
             }
         };
-        while self.admit(plan) {
-            self.answer_settled(plan);
-            if plan.is_empty() {
-                continue;
+        let ahead = Ahead::start(&self.database, &self.counters);
+        loop {
+            if batch.resolved.is_none() {
+                if !self.admit(&mut batch.plan) {
+                    return Ended::Stopped;
+                }
+                self.counters.answer_settled(&mut batch.plan);
+                if batch.plan.is_empty() {
+                    continue;
+                }
             }
-            match self.transact(&mut round, plan) {
-                Ok(()) => self.answer_settled(plan),
-                Err(ended) => return ended,
+            if let Err(ended) = self.transact(&mut round, &ahead, batch) {
+                return ended;
             }
             log.keep_short(&self.checkpointer);
         }
-        Ended::Stopped
     }
 
     /// Takes in what waits; waits itself if there is nothing to do. False once the store is gone.
@@ -196,37 +221,44 @@ impl Writer {
                 Err(_) => return false,
             }
         }
+        self.admit_waiting(plan);
+        true
+    }
+
+    fn admit_waiting(&self, plan: &mut Plan<Reply>) {
         while plan.len() < self.batch_max
             && let Ok(Job { work, reply }) = self.inbox.try_recv()
         {
             plan.admit(work, reply);
         }
-        true
     }
 
-    /// One round. Its works are settled afterwards, or reopened, or abandoned and answered.
-    fn transact(&self, round: &mut Round<'_>, plan: &mut Plan<Reply>) -> Result<(), Ended> {
-        let mut resolved = Resolved::default();
-        let written = round.begin().map_err(WriteError::Engine).and_then(|()| {
-            let held = round.read(plan.locks())?;
-            let begin = Instant::now();
-            resolved = plan.resolve(&held);
-            plan.decided_in(begin.elapsed());
-            round.write(&resolved)
-        });
-        let error = match written {
-            Ok(_) if resolved.is_empty() => return self.roll_back(round, plan),
-            Ok(last) => {
-                if let Err(error) = round.commit() {
-                    return Err(Ended::InDoubt(Box::new(resolved), error));
-                }
-                self.counters.transactions.fetch_add(1, Ordering::Relaxed);
-                last.into_iter().for_each(|last| self.announce(last));
-                return Ok(());
+    /// One round. On return its works are answered, or reopened, or abandoned and answered, and the
+    /// batch is the next one.
+    fn transact(
+        &self,
+        round: &mut Round<'_>,
+        ahead: &Ahead,
+        batch: &mut Batch,
+    ) -> Result<(), Ended> {
+        match write(round, batch) {
+            Ok((resolved, last)) if !resolved.is_empty() => {
+                self.commit(round, ahead, batch, resolved, last)
             }
-            Err(error) => error,
-        };
-        self.roll_back(round, plan)?;
+            Ok(_) => {
+                self.roll_back(round, &mut batch.plan)?;
+                self.counters.answer_settled(&mut batch.plan);
+                Ok(())
+            }
+            Err(error) => {
+                self.roll_back(round, &mut batch.plan)?;
+                self.take_back(&mut batch.plan, error)
+            }
+        }
+    }
+
+    /// What becomes of the works of a round that could not be written.
+    fn take_back(&self, plan: &mut Plan<Reply>, error: WriteError) -> Result<(), Ended> {
         match error {
             // One row that does not decode shall not fail those who never asked for it.
             WriteError::Corrupt(corrupt) => {
@@ -245,6 +277,37 @@ impl Writer {
                 }
             }
         }
+        self.counters.answer_settled(plan);
+        Ok(())
+    }
+
+    /// Commits, while the next batch is decided.
+    fn commit(
+        &self,
+        round: &mut Round<'_>,
+        ahead: &Ahead,
+        batch: &mut Batch,
+        resolved: Resolved,
+        last: Option<Position>,
+    ) -> Result<(), Ended> {
+        let resolved = Arc::new(resolved);
+        let mut waiting = batch.plan.unfinished();
+        self.admit_waiting(&mut waiting);
+        let next = ahead.decide(waiting, &resolved);
+        let committed = round.commit();
+        let next = next.wait();
+        let Batch { mut plan, .. } = mem::replace(batch, next);
+        if let Err(error) = committed {
+            return Err(Ended::InDoubt(Box::new(InDoubt { plan, resolved, error })));
+        }
+        self.counters.transactions.fetch_add(1, Ordering::Relaxed);
+        last.into_iter().for_each(|last| self.announce(last));
+        if batch.resolved.is_some() {
+            self.counters.ahead.fetch_add(1, Ordering::Relaxed);
+            ahead.answer(plan, resolved);
+        } else {
+            self.counters.answer_settled(&mut plan);
+        }
         Ok(())
     }
 
@@ -256,12 +319,31 @@ impl Writer {
             Ended::Failed
         })
     }
+}
 
-    fn answer_settled(&self, plan: &mut Plan<Reply>) {
-        let settled = plan.settled();
-        self.counters.commands.fetch_add(settled.len() as u64, Ordering::Relaxed);
-        settled.into_iter().for_each(|(reply, verdict)| answer(reply, verdict));
-    }
+/// Writes a round, which is decided first unless it was decided ahead.
+fn write(
+    round: &mut Round<'_>,
+    batch: &mut Batch,
+) -> Result<(Resolved, Option<Position>), WriteError> {
+    round.begin()?;
+    let resolved = match batch.resolved.take() {
+        Some(resolved) => resolved,
+        None => {
+            let held = round.read(batch.plan.locks())?;
+            decide(&mut batch.plan, &held)
+        }
+    };
+    let last = round.write(&resolved)?;
+    Ok((resolved, last))
+}
+
+/// Runs the decisions of a round.
+pub(crate) fn decide(plan: &mut Plan<Reply>, held: &Held) -> Resolved {
+    let begin = Instant::now();
+    let resolved = plan.resolve(held);
+    plan.decided_in(begin.elapsed());
+    resolved
 }
 
 /// Whoever asked may have gone away.

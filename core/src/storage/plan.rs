@@ -55,6 +55,17 @@ impl Resolved {
     pub fn is_empty(&self) -> bool {
         self.writes.is_empty() && self.deletes.is_empty() && self.events.is_empty()
     }
+
+    /// The row under a key as it will be: `None` when it is not written, `Some(None)` when it is
+    /// deleted.
+    pub fn row(&self, key: &Key) -> Option<Option<&Row>> {
+        let written = self.writes.binary_search_by(|write| write.row().key().cmp(key));
+        let written = written.ok().map(|at| Some(self.writes[at].row()));
+        written.or_else(|| {
+            let deleted = self.deletes.binary_search_by(|deleted| key.cmp(deleted));
+            deleted.is_ok().then_some(None)
+        })
+    }
 }
 
 /// Why a round was rolled back.
@@ -77,8 +88,14 @@ pub enum Rollback {
 /// [`reopen`](Self::reopen), after a failure [`abandon`](Self::abandon). A round that settles some
 /// works leaves those that asked for more rows to the next one, with whatever is admitted by then.
 ///
+/// A store that can do two things at once goes on before the commit: [`unfinished`] works are another
+/// plan, whose round is resolved on what the first one [will leave](Resolved::row). If the commit
+/// fails, that round is reopened too.
+///
 /// After a round that cannot be committed as a whole, its works are run one by one, so that only
 /// the culprit fails.
+///
+/// [`unfinished`]: Self::unfinished
 #[derive(Debug)]
 pub struct Plan<T> {
     jobs: Vec<Job<T>>,
@@ -209,6 +226,15 @@ impl<T> Plan<T> {
                 "decisions are slow: nothing that computes belongs in them"
             );
         }
+    }
+
+    /// Takes the works that are not settled into a plan of their own, in the same order.
+    #[must_use]
+    pub fn unfinished(&mut self) -> Self {
+        let (unfinished, finished) =
+            std::mem::take(&mut self.jobs).into_iter().partition(|job| job.verdict.is_none());
+        self.jobs = finished;
+        Self { jobs: unfinished }
     }
 
     /// The works the round has finished, to be answered. To be called once its transaction is

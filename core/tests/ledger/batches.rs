@@ -12,7 +12,7 @@ use crate::walk::opened;
 use parlor_core::economy::ledger::{Close, ClosePeriod, ExpireHold, Field, Reopen, Rest};
 use parlor_core::engine::{AnyCommand, AnyRefusal, Ctx, Settings};
 use parlor_core::record::Value;
-use parlor_core::storage::{Held, Plan, Run, Stop, Work, Write};
+use parlor_core::storage::{Held, Plan, Resolved, Run, Stop, Work, Write};
 use parlor_core::tables::{Key, Row};
 use proptest::prelude::*;
 use proptest_state_machine::ReferenceStateMachine;
@@ -35,30 +35,53 @@ struct Tiny {
 
 impl Tiny {
     /// Takes in so many commands before each round, whether or not the ones before have been
-    /// answered.
-    fn run(commands: &[Timed], order: impl Iterator<Item = usize>, cuts: &[usize]) -> Self {
+    /// answered; `ahead`: while the round before is being committed.
+    fn run(
+        commands: &[Timed],
+        order: impl Iterator<Item = usize>,
+        cuts: &[usize],
+        ahead: bool,
+    ) -> Self {
         let mut tiny = Self::default();
         let said = Arc::new(Mutex::new(BTreeMap::new()));
         let (mut plan, mut order) = (Plan::new(), order.peekable());
         let mut cuts = cuts.iter().cycle();
+        let mut resolved = Resolved::default();
         while order.peek().is_some() || !plan.is_empty() {
+            let mut next = plan.unfinished();
             for n in order.by_ref().take(*cuts.next().unwrap()) {
-                plan.admit(work(n, &commands[n], &said), n);
+                next.admit(work(n, &commands[n], &said), n);
             }
-            tiny.round(&mut plan, commands);
+            if ahead {
+                let ahead = tiny.decide(&mut next, &resolved);
+                tiny.commit(resolved, &mut plan, commands);
+                resolved = ahead;
+            } else {
+                let resolved = tiny.decide(&mut next, &Resolved::default());
+                tiny.commit(resolved, &mut next, commands);
+            }
+            plan = next;
         }
         tiny.said = std::mem::take(&mut said.lock().unwrap());
         assert_eq!(tiny.order.len(), commands.len(), "each is answered once");
         tiny
     }
 
-    fn round(&mut self, plan: &mut Plan<usize>, commands: &[Timed]) {
-        let locks = plan.locks();
-        let held = locks.into_iter().map(|(key, lock)| {
-            let row = self.rows.get(&key).cloned();
+    /// A round on what there will be once another one is committed.
+    fn decide(&self, plan: &mut Plan<usize>, base: &Resolved) -> Resolved {
+        let held = plan.locks().into_iter().map(|(key, lock)| {
+            let row = base.row(&key).unwrap_or_else(|| self.rows.get(&key)).cloned();
             (key, lock, row)
         });
-        let resolved = plan.resolve(&Held::found(held));
+        plan.resolve(&Held::found(held))
+    }
+
+    fn round(&mut self, plan: &mut Plan<usize>, commands: &[Timed]) {
+        let resolved = self.decide(plan, &Resolved::default());
+        self.commit(resolved, plan, commands);
+    }
+
+    fn commit(&mut self, resolved: Resolved, plan: &mut Plan<usize>, commands: &[Timed]) {
         for write in resolved.writes {
             let (is_new, is_hot) =
                 (matches!(write, Write::Insert(_)), matches!(write, Write::UpdateHot(_)));
@@ -180,10 +203,12 @@ fn commands(mut model: Model, steps: Vec<Step>, filled: bool) -> Vec<Timed> {
     all
 }
 
-fn walks() -> impl Strategy<Value = (Vec<Timed>, Vec<usize>)> {
+/// Commands, how they are cut, and whether they are decided ahead.
+fn walks() -> impl Strategy<Value = (Vec<Timed>, Vec<usize>, bool)> {
     let cuts = prop::collection::vec(prop_oneof![1..4_usize, 1..40_usize], 1..10);
-    (Model::sequential_strategy(1..80), cuts, any::<bool>())
-        .prop_map(|((model, steps, _), cuts, filled)| (commands(model, steps, filled), cuts))
+    (Model::sequential_strategy(1..80), cuts, any::<(bool, bool)>()).prop_map(
+        |((model, steps, _), cuts, (filled, ahead))| (commands(model, steps, filled), cuts, ahead),
+    )
 }
 
 /// A few on every change; `.ci/full` asks for more.
@@ -197,8 +222,8 @@ proptest! {
 
     /// Whatever a store takes together, there is an order in which it could have been one by one.
     #[test]
-    fn a_batch_is_its_commands_one_by_one((commands, cuts) in walks()) {
-        let batched = Tiny::run(&commands, 0..commands.len(), &cuts);
+    fn a_batch_is_its_commands_one_by_one((commands, cuts, ahead) in walks()) {
+        let batched = Tiny::run(&commands, 0..commands.len(), &cuts, ahead);
         assert_same(&batched, &one_by_one(&commands, &batched.order));
         let books = batched.books();
         books.check();
@@ -207,16 +232,16 @@ proptest! {
 
     /// Transactions name all they need at once, so that it is the order in which they came.
     #[test]
-    fn transactions_are_posted_in_the_order_they_came((mut commands, cuts) in walks()) {
+    fn transactions_are_posted_in_the_order_they_came((mut commands, cuts, ahead) in walks()) {
         let is_later = |command: &AnyCommand| {
             !matches!(command.name(), "ledger.post" | "ledger.open_asset" | "ledger.open_account")
         };
         commands.retain(|(_, command)| !is_later(command));
         let all: Vec<usize> = (0..commands.len()).collect();
         let plain = one_by_one(&commands, &all);
-        let batched = Tiny::run(&commands, all.iter().copied(), &cuts);
+        let batched = Tiny::run(&commands, all.iter().copied(), &cuts, ahead);
         assert_same(&plain, &batched);
-        let halves = Tiny::run(&commands, all.iter().copied(), &[commands.len() / 2 + 1]);
+        let halves = Tiny::run(&commands, all.iter().copied(), &[commands.len() / 2 + 1], ahead);
         assert_same(&plain, &halves);
         assert!(halves.rounds < plain.rounds || commands.len() < 4);
     }
@@ -244,7 +269,7 @@ fn an_id_that_is_twice_in_a_batch_takes_effect_once() {
     let first = commands.len();
     let batch = [tx(7, 5), tx(7, 5), tx(7, 6), short(1), tx(8, 1), short(1), short(2), tx(7, 5)];
     commands.extend(batch.into_iter().map(|tx| (now, Post(tx).into())));
-    let tiny = Tiny::run(&commands, 0..commands.len(), &[commands.len()]);
+    let tiny = Tiny::run(&commands, 0..commands.len(), &[commands.len()], false);
     let said = |n: usize| tiny.said[&(first + n)].clone();
     let outcome = |n| serde_json::from_value::<Outcome>(said(n).unwrap()).unwrap();
     let Outcome::Posted(receipt) = outcome(0) else { panic!("{:?}", said(0)) };
@@ -280,6 +305,8 @@ fn a_block_is_whole_at_its_1024th_entry_wherever_that_is() {
     let size = books.assets[&COIN].size;
     assert_eq!((size, books.blocks.len()), (9 + 70 * 31, 2));
     for cut in [7, 40, 1_000] {
-        assert_same(&plain, &Tiny::run(&commands, all.iter().copied(), &[cut]));
+        for ahead in [false, true] {
+            assert_same(&plain, &Tiny::run(&commands, all.iter().copied(), &[cut], ahead));
+        }
     }
 }
