@@ -9,7 +9,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use parlor_core::storage::{Held, Locks, Plan, Resolved, Rollback};
@@ -113,6 +113,17 @@ pub(crate) enum Deciding<'a> {
 }
 
 impl Deciding<'_> {
+    /// The batch, if it need not be waited for.
+    pub(crate) fn ready(self) -> Result<Batch, Self> {
+        match self {
+            Self::Begun(decided) => match decided.try_recv() {
+                Err(TryRecvError::Empty) => Err(self),
+                decided => Ok(decided.unwrap_or_default()),
+            },
+            Self::Not(batch) => Ok(batch),
+        }
+    }
+
     /// If the thread has died, whoever waits hears of it when the works are dropped.
     pub(crate) fn wait(self) -> Batch {
         match self {

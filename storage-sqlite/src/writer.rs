@@ -23,7 +23,7 @@ use parlor_core::storage::{Held, Plan, Resolved, Rollback, StoreError, Work};
 use rusqlite::{Connection, Error};
 use tokio::sync::{oneshot, watch};
 
-use crate::ahead::{Ahead, Batch};
+use crate::ahead::{Ahead, Batch, Deciding};
 use crate::checkpoint::{Checkpointer, Log};
 use crate::connection::Database;
 use crate::error::{is_constraint, is_duplicate_key, is_full, is_lasting, store_error};
@@ -293,20 +293,24 @@ impl Writer {
         let resolved = Arc::new(resolved);
         let mut waiting = batch.plan.unfinished();
         self.admit_waiting(&mut waiting);
-        let next = ahead.decide(waiting, &resolved);
+        let deciding = ahead.decide(waiting, &resolved);
         let committed = round.commit();
-        let next = next.wait();
-        let Batch { mut plan, .. } = mem::replace(batch, next);
+        let mut plan = mem::take(&mut batch.plan);
         if let Err(error) = committed {
+            *batch = deciding.wait();
             return Err(Ended::InDoubt(Box::new(InDoubt { plan, resolved, error })));
         }
         self.counters.transactions.fetch_add(1, Ordering::Relaxed);
         last.into_iter().for_each(|last| self.announce(last));
+        let next = deciding.ready();
+        match &next {
+            Ok(Batch { resolved: Some(_), .. }) => ahead.answer(plan, resolved),
+            // Nobody's answer waits for what others decide.
+            _ => self.counters.answer_settled(&mut plan),
+        }
+        *batch = next.unwrap_or_else(Deciding::wait);
         if batch.resolved.is_some() {
             self.counters.ahead.fetch_add(1, Ordering::Relaxed);
-            ahead.answer(plan, resolved);
-        } else {
-            self.counters.answer_settled(&mut plan);
         }
         Ok(())
     }

@@ -6,9 +6,11 @@ use std::future::Future as _;
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use parlor_core::conformance::{World, block_on, threads};
-use parlor_core::events::Actor;
+use parlor_core::engine::FeedCursor;
+use parlor_core::events::{Actor, Position};
 use parlor_core::identity::User;
 use parlor_core::record::Stored as _;
 use parlor_core::storage::{Store as _, StoreError, Work};
@@ -28,10 +30,10 @@ fn blocker(world: &World<SqliteStore>) -> (Work, Receiver<()>, Sender<()>) {
     let told = Mutex::new(told);
     let work = world.work(move |draft, _| {
         // What needs nothing is decided before it gets to the writer.
-        draft.need([User::share(parlor_core::Uuid::nil().into())])?;
+        draft.need([FeedCursor::own("blocker".into())])?;
         let _ = begun.send(());
         let _ = told.lock().unwrap().recv();
-        Ok(())
+        draft.put(FeedCursor { consumer: "blocker".into(), position: Position(1) })
     });
     (work, is_running, go_on)
 }
@@ -58,6 +60,28 @@ fn too_many_commands_are_refused_as_busy_and_the_others_are_done() {
     go_on.send(()).unwrap();
     first.join().unwrap().unwrap();
     waiting.into_iter().for_each(|waiting| block_on(waiting).unwrap());
+}
+
+#[test]
+fn who_is_committed_is_answered_while_others_decide() {
+    let (_directory, world) = world(Options::default());
+    let (first, is_running, go_on) = blocker(&world);
+    let (second, second_is_running, second_go_on) = blocker(&world);
+    let ended = channel();
+    let first = world.store.submit(first);
+    let mut second = Box::pin(world.store.submit(second));
+    std::thread::scope(|scope| {
+        scope.spawn(|| ended.0.send(block_on(first)).unwrap());
+        is_running.recv().unwrap();
+        assert!(second.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        go_on.send(()).unwrap();
+        second_is_running.recv().unwrap();
+        // Long enough for any commit.
+        let answer = ended.1.recv_timeout(Duration::from_secs(20));
+        second_go_on.send(()).unwrap();
+        assert!(matches!(answer, Ok(Ok(()))), "{answer:?}");
+    });
+    block_on(second).unwrap();
 }
 
 /// Panics in the writer's own code: when the command is dropped, outside of any decision.
