@@ -2,8 +2,8 @@
 //!
 //! A checkpoint writes thousands of pages and waits for the device twice. It would take a quarter of
 //! a busy writer's time while everybody waits; a thread does it instead. The log starts over only
-//! when all of it is copied, which never comes about while somebody adds to it: the last few pages
-//! are copied by the writer, between two transactions.
+//! when all of it is copied, which never comes about while somebody adds to it: what was added
+//! meanwhile is copied by the writer, between two transactions.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,10 +20,6 @@ use crate::store;
 const LOOK: &str = "PRAGMA wal_checkpoint(NOOP)";
 const COPY: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 
-/// Once the thread has copied all but this share of a full log, the writer does the rest.
-const REST: i64 = 16;
-/// How often the thread goes after what was added meanwhile.
-const PASSES: usize = 4;
 /// With so many full logs that are not copied, the thread does not keep up, and the writer helps.
 const BEHIND: i64 = 4;
 
@@ -45,7 +41,7 @@ impl Checkpointer {
         let has_caught_up = Arc::new(AtomicBool::new(false));
         let (database, tell) = (database.clone(), has_caught_up.clone());
         let thread = thread::Builder::new().name("parlor-checkpoint".into());
-        let thread = thread.spawn(move || serve(&database, &asked, &tell, full));
+        let thread = thread.spawn(move || serve(&database, &asked, &tell));
         let thread = Some(thread.map_err(store::no_thread)?);
         Ok(Self { ask: Some(ask), has_caught_up, thread, full })
     }
@@ -63,12 +59,12 @@ impl Drop for Checkpointer {
     }
 }
 
-fn serve(database: &Database, asked: &Receiver<()>, has_caught_up: &AtomicBool, full: i64) {
+fn serve(database: &Database, asked: &Receiver<()>, has_caught_up: &AtomicBool) {
     let mut connection = None;
     while asked.recv().is_ok() {
         let copied = match &connection {
-            Some(db) => copy_most(db, full),
-            None => database.checkpointer().and_then(|db| copy_most(connection.insert(db), full)),
+            Some(db) => copy(db),
+            None => database.checkpointer().and_then(|db| copy(connection.insert(db))),
         };
         match copied {
             Ok(()) => has_caught_up.store(true, Ordering::Release),
@@ -80,13 +76,9 @@ fn serve(database: &Database, asked: &Receiver<()>, has_caught_up: &AtomicBool, 
     }
 }
 
-fn copy_most(db: &Connection, full: i64) -> Result<(), OpenError> {
-    let mut copy = db.prepare(COPY)?;
-    for _ in 0..PASSES {
-        if Extent::told_by(&mut copy)?.rest() <= full / REST {
-            break;
-        }
-    }
+/// Copies what was there when it began, as far as no reader needs the pages before it.
+fn copy(db: &Connection) -> Result<(), OpenError> {
+    Extent::told_by(&mut db.prepare(COPY)?)?;
     Ok(())
 }
 
