@@ -51,6 +51,15 @@ fn add_one(name: &'static str) -> Work {
     })
 }
 
+/// Asks for one row, then for another one, which it writes.
+fn a_then_b() -> Work {
+    work(|draft, _| {
+        draft.need([own("a")])?;
+        draft.need([own("b")])?;
+        draft.put(row("b", 9))
+    })
+}
+
 fn told(n: i64) -> Event {
     let participant = parlor_core::rooms::ParticipantId(Uuid::nil());
     Event::HandRaised { room: ROOM, participant, hand_seq: n }
@@ -211,12 +220,7 @@ fn deletes_come_last_and_in_reverse() {
 
 #[test]
 fn a_work_that_asks_for_more_goes_on_in_the_next_round() {
-    let chain = work(|draft, _| {
-        draft.need([own("a")])?;
-        draft.need([own("b")])?;
-        draft.put(row("b", 9))
-    });
-    let mut plan = plan([chain, add_one("a")]);
+    let mut plan = plan([a_then_b(), add_one("a")]);
 
     plan.locks();
     let resolved = plan.resolve(&gap("a"));
@@ -234,12 +238,7 @@ fn a_work_that_asks_for_more_goes_on_in_the_next_round() {
 
 #[test]
 fn what_is_not_settled_goes_on_while_the_rest_is_committed() {
-    let chain = work(|draft, _| {
-        draft.need([own("a")])?;
-        draft.need([own("b")])?;
-        draft.put(row("b", 9))
-    });
-    let mut first = plan([chain, add_one("a")]);
+    let mut first = plan([a_then_b(), add_one("a")]);
     first.locks();
     let resolved = first.resolve(&gap("a"));
 
