@@ -86,7 +86,8 @@ pub enum Rollback {
 /// what waits, [`locks`](Self::locks), lock and read them, [`resolve`](Self::resolve), write and
 /// commit, then hand out what has [`settled`](Self::settled); after a rollback
 /// [`reopen`](Self::reopen), after a failure [`abandon`](Self::abandon). A round that settles some
-/// works leaves those that asked for more rows to the next one, with whatever is admitted by then.
+/// works leaves the first one that asked for more rows to the next round, those after it, and
+/// whatever is admitted by then.
 ///
 /// A store that can do two things at once goes on before the commit: [`unfinished`] works are another
 /// plan, whose round is resolved on what the first one [will leave](Resolved::row). If the commit
@@ -151,7 +152,7 @@ impl<T> Plan<T> {
             verdict: None,
         };
         match job.work.learned() {
-            Ok((Run::Missing(missing), _)) => job.ask(missing),
+            Ok((Run::Missing(missing), _)) => job.ask_in_turn(missing),
             Ok((Run::Done | Run::Refused, changes)) if changes == Changeset::default() => {
                 job.verdict = Some(Ok(()));
             }
@@ -182,12 +183,21 @@ impl<T> Plan<T> {
 
     /// Runs the round's works in turn, each on what the ones before it left. Touches nothing but
     /// memory.
+    ///
+    /// Once one asks for more rows, those after it wait for it: what becomes of works does not depend
+    /// on which of them a store takes together. They are run all the same, to learn what they need.
     pub fn resolve(&mut self, held: &Held) -> Resolved {
         let mut after = by_key();
         let mut events = Vec::new();
+        let mut in_turn = true;
         for job in self.jobs.iter_mut().filter(|job| job.in_round) {
             match job.work.run(held, &after) {
+                Ok((Run::Missing(missing), _)) if in_turn => {
+                    job.ask_in_turn(missing);
+                    in_turn = job.verdict.is_some();
+                }
                 Ok((Run::Missing(missing), _)) => job.ask(missing),
+                _ if !in_turn => {}
                 Ok((Run::Done | Run::Refused, changes)) => {
                     let stamped = changes.events.into_iter().enumerate();
                     events.extend(stamped.map(|(n, event)| job.work.ctx.stamp(n, event)));
@@ -247,6 +257,7 @@ impl<T> Plan<T> {
     /// be tried again. Bounded: a work that keeps failing alone is settled with an error.
     pub fn reopen(&mut self, cause: &Rollback) {
         for job in self.jobs.iter_mut().filter(|job| job.in_round) {
+            // What panicked is not run again: it may have broken what it captured.
             if matches!(job.verdict, Some(Err(_))) {
                 continue;
             }
@@ -289,12 +300,16 @@ impl<T> Plan<T> {
 }
 
 impl<T> Job<T> {
-    fn ask(&mut self, Missing(needs): Missing) {
+    /// Not for ever: those after it wait.
+    fn ask_in_turn(&mut self, missing: Missing) {
         self.rounds += 1;
-        if self.rounds > ROUNDS_MAX {
-            self.verdict = Some(Err(StoreError::Rounds(ROUNDS_MAX)));
-            return;
+        match self.rounds > ROUNDS_MAX {
+            true => self.verdict = Some(Err(StoreError::Rounds(ROUNDS_MAX))),
+            false => self.ask(missing),
         }
+    }
+
+    fn ask(&mut self, Missing(needs): Missing) {
         for (key, lock) in needs {
             match self.needs.iter_mut().find(|(asked, _)| *asked == key) {
                 Some((_, mode)) => *mode = lock.max(*mode),

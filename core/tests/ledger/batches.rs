@@ -27,8 +27,7 @@ type Said = Result<serde_json::Value, AnyRefusal>;
 struct Tiny {
     rows: BTreeMap<Key, Row>,
     said: BTreeMap<usize, Said>,
-    /// Which command was answered when.
-    order: Vec<usize>,
+    answered: usize,
     /// How many transactions it made of them.
     rounds: usize,
 }
@@ -36,15 +35,10 @@ struct Tiny {
 impl Tiny {
     /// Takes in so many commands before each round, whether or not the ones before have been
     /// answered; `ahead`: while the round before is being committed.
-    fn run(
-        commands: &[Timed],
-        order: impl Iterator<Item = usize>,
-        cuts: &[usize],
-        ahead: bool,
-    ) -> Self {
+    fn run(commands: &[Timed], cuts: &[usize], ahead: bool) -> Self {
         let mut tiny = Self::default();
         let said = Arc::new(Mutex::new(BTreeMap::new()));
-        let (mut plan, mut order) = (Plan::new(), order.peekable());
+        let (mut plan, mut order) = (Plan::new(), (0..commands.len()).peekable());
         let mut cuts = cuts.iter().cycle();
         let mut resolved = Resolved::default();
         while order.peek().is_some() || !plan.is_empty() {
@@ -63,7 +57,7 @@ impl Tiny {
             plan = next;
         }
         tiny.said = std::mem::take(&mut said.lock().unwrap());
-        assert_eq!(tiny.order.len(), commands.len(), "each is answered once");
+        assert_eq!(tiny.answered, commands.len(), "each is answered once");
         tiny
     }
 
@@ -98,7 +92,7 @@ impl Tiny {
         }
         for (n, end) in plan.settled() {
             end.unwrap_or_else(|error| panic!("{error:?} of {:?}", commands[n]));
-            self.order.push(n);
+            self.answered += 1;
         }
         self.rounds += 1;
     }
@@ -132,13 +126,13 @@ fn work(n: usize, (now, command): &Timed, said: &Arc<Mutex<BTreeMap<usize, Said>
     })
 }
 
-/// The same, one by one, in an order.
-fn one_by_one(commands: &[Timed], order: &[usize]) -> Tiny {
+/// The same, one by one.
+fn one_by_one(commands: &[Timed]) -> Tiny {
     let mut all = Tiny::default();
     let said = Arc::new(Mutex::new(BTreeMap::new()));
-    for &n in order {
+    for (n, command) in commands.iter().enumerate() {
         let mut plan = Plan::new();
-        plan.admit(work(n, &commands[n], &said), n);
+        plan.admit(work(n, command, &said), n);
         while !plan.is_empty() {
             all.round(&mut plan, commands);
         }
@@ -220,28 +214,16 @@ fn config() -> ProptestConfig {
 proptest! {
     #![proptest_config(config())]
 
-    /// Whatever a store takes together, there is an order in which it could have been one by one.
+    /// Whatever a store takes together, and whenever it decides it.
     #[test]
     fn a_batch_is_its_commands_one_by_one((commands, cuts, ahead) in walks()) {
-        let batched = Tiny::run(&commands, 0..commands.len(), &cuts, ahead);
-        assert_same(&batched, &one_by_one(&commands, &batched.order));
+        let plain = one_by_one(&commands);
+        let batched = Tiny::run(&commands, &cuts, ahead);
+        assert_same(&plain, &batched);
         let books = batched.books();
         books.check();
         Sealed::default().check(&books);
-    }
-
-    /// Transactions name all they need at once, so that it is the order in which they came.
-    #[test]
-    fn transactions_are_posted_in_the_order_they_came((mut commands, cuts, ahead) in walks()) {
-        let is_later = |command: &AnyCommand| {
-            !matches!(command.name(), "ledger.post" | "ledger.open_asset" | "ledger.open_account")
-        };
-        commands.retain(|(_, command)| !is_later(command));
-        let all: Vec<usize> = (0..commands.len()).collect();
-        let plain = one_by_one(&commands, &all);
-        let batched = Tiny::run(&commands, all.iter().copied(), &cuts, ahead);
-        assert_same(&plain, &batched);
-        let halves = Tiny::run(&commands, all.iter().copied(), &[commands.len() / 2 + 1], ahead);
+        let halves = Tiny::run(&commands, &[commands.len() / 2 + 1], ahead);
         assert_same(&plain, &halves);
         assert!(halves.rounds < plain.rounds || commands.len() < 4);
     }
@@ -269,7 +251,7 @@ fn an_id_that_is_twice_in_a_batch_takes_effect_once() {
     let first = commands.len();
     let batch = [tx(7, 5), tx(7, 5), tx(7, 6), short(1), tx(8, 1), short(1), short(2), tx(7, 5)];
     commands.extend(batch.into_iter().map(|tx| (now, Post(tx).into())));
-    let tiny = Tiny::run(&commands, 0..commands.len(), &[commands.len()], false);
+    let tiny = Tiny::run(&commands, &[commands.len()], false);
     let said = |n: usize| tiny.said[&(first + n)].clone();
     let outcome = |n| serde_json::from_value::<Outcome>(said(n).unwrap()).unwrap();
     let Outcome::Posted(receipt) = outcome(0) else { panic!("{:?}", said(0)) };
@@ -298,15 +280,14 @@ fn a_block_is_whole_at_its_1024th_entry_wherever_that_is() {
         tx.legs = vec![Leg::transfer(COIN, MINT, ADA, 1); 31];
         commands.push((now, Post(tx).into()));
     }
-    let all: Vec<usize> = (0..commands.len()).collect();
-    let plain = one_by_one(&commands, &all);
+    let plain = one_by_one(&commands);
     let books = plain.books();
     Sealed::default().check(&books);
     let size = books.assets[&COIN].size;
     assert_eq!((size, books.blocks.len()), (9 + 70 * 31, 2));
     for cut in [7, 40, 1_000] {
         for ahead in [false, true] {
-            assert_same(&plain, &Tiny::run(&commands, all.iter().copied(), &[cut], ahead));
+            assert_same(&plain, &Tiny::run(&commands, &[cut], ahead));
         }
     }
 }
