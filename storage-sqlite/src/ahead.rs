@@ -17,7 +17,7 @@ use rusqlite::Connection;
 
 use crate::connection::Database;
 use crate::statements::STATEMENTS;
-use crate::store;
+use crate::store::{self, HAS_WORKS};
 use crate::transaction::{WriteError, fetch};
 use crate::writer::{Counters, Reply, decide};
 
@@ -139,6 +139,7 @@ fn serve(
     asked: &Receiver<Ask>,
     decided: &SyncSender<Batch>,
 ) {
+    HAS_WORKS.set(true);
     let mut connection = None;
     while let Ok(ask) = asked.recv() {
         match ask {

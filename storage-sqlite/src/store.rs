@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
@@ -203,13 +204,21 @@ impl Drop for SqliteStore {
         // Whoever is the last to close the database copies the log into it; readers cannot.
         self.readers.stop();
         drop(self.jobs.take());
-        self.thread.take().into_iter().for_each(join);
+        if !HAS_WORKS.get() {
+            self.thread.take().into_iter().for_each(join);
+        }
     }
 }
 
-/// Waits for a thread to end, unless it is this one: the last owner of a store may be a decision.
+thread_local! {
+    /// Whether this thread runs and drops works. The last owner of a store may be one of them, and
+    /// the threads that have works wait for each other: they do not wait here.
+    pub(crate) static HAS_WORKS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Waits for a thread to end.
 pub(crate) fn join(thread: JoinHandle<()>) {
-    if thread.thread().id() != thread::current().id() && thread.join().is_err() {
+    if thread.join().is_err() {
         tracing::error!("a thread of the store panicked");
     }
 }

@@ -27,7 +27,7 @@ use crate::ahead::{Ahead, Batch, Deciding};
 use crate::checkpoint::{Checkpointer, Log};
 use crate::connection::Database;
 use crate::error::{is_constraint, is_duplicate_key, is_full, is_lasting, store_error};
-use crate::store::Stats;
+use crate::store::{HAS_WORKS, Stats};
 use crate::transaction::{self, Round, WriteError};
 
 /// Where the answer to a command goes.
@@ -113,6 +113,7 @@ impl Writer {
 
     /// Serves until the store is dropped, whatever happens to the connection meanwhile.
     pub(crate) fn run(self, connection: Connection) {
+        HAS_WORKS.set(true);
         let mut connection = Some(connection);
         let mut batch = Batch::default();
         loop {
@@ -330,13 +331,12 @@ fn write(
     round: &mut Round<'_>,
     batch: &mut Batch,
 ) -> Result<(Resolved, Option<Position>), WriteError> {
+    // The round is open before anything can fail, so that its works are answered if it does.
+    let decided = batch.resolved.take().ok_or_else(|| batch.plan.locks());
     round.begin()?;
-    let resolved = match batch.resolved.take() {
-        Some(resolved) => resolved,
-        None => {
-            let held = round.read(batch.plan.locks())?;
-            decide(&mut batch.plan, &held)
-        }
+    let resolved = match decided {
+        Ok(resolved) => resolved,
+        Err(locks) => decide(&mut batch.plan, &round.read(locks)?),
     };
     let last = round.write(&resolved)?;
     Ok((resolved, last))

@@ -13,7 +13,7 @@ use parlor_core::engine::FeedCursor;
 use parlor_core::events::{Actor, Position};
 use parlor_core::identity::User;
 use parlor_core::record::Stored as _;
-use parlor_core::storage::{Store as _, StoreError, Work};
+use parlor_core::storage::{Draft, Missing, Store as _, StoreError, Work};
 use parlor_storage_sqlite::{Options, SqliteStore};
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -33,9 +33,15 @@ fn blocker(world: &World<SqliteStore>) -> (Work, Receiver<()>, Sender<()>) {
         draft.need([FeedCursor::own("blocker".into())])?;
         let _ = begun.send(());
         let _ = told.lock().unwrap().recv();
-        draft.put(FeedCursor { consumer: "blocker".into(), position: Position(1) })
+        add_one(draft, "blocker")
     });
     (work, is_running, go_on)
+}
+
+fn add_one(draft: &mut Draft<'_>, name: &str) -> Result<(), Missing> {
+    draft.need([FeedCursor::own(name.into())])?;
+    let before = draft.get::<FeedCursor>(name.into())?.map_or(0, |row| row.position.0);
+    draft.put(FeedCursor { consumer: name.into(), position: Position(before + 1) })
 }
 
 #[test]
@@ -82,6 +88,65 @@ fn who_is_committed_is_answered_while_others_decide() {
         assert!(matches!(answer, Ok(Ok(()))), "{answer:?}");
     });
     block_on(second).unwrap();
+}
+
+/// Puts a work in the queue. Nobody waits for it.
+fn submit(world: &World<SqliteStore>, work: Work) {
+    let mut submitted = Box::pin(world.store.submit(work));
+    assert!(submitted.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+}
+
+#[test]
+fn the_last_owner_of_a_store_may_be_a_work_that_waits_for_a_commit() {
+    let (_directory, world) = world(Options::default());
+    let path = world.store.path().to_owned();
+    let (work, is_running, go_on) = blocker(&world);
+    submit(&world, work);
+    is_running.recv().unwrap();
+    let store = world.store.clone();
+    let owner = world.work(move |_, _| {
+        let _held = &store;
+        Ok(())
+    });
+    submit(&world, owner);
+    drop(world);
+    go_on.send(()).unwrap();
+    // It ends by itself, and then the database may be opened again.
+    let reopened = (0..2_000).find_map(|_| {
+        std::thread::sleep(Duration::from_millis(10));
+        SqliteStore::open(&path).ok()
+    });
+    assert!(reopened.is_some(), "it never ended");
+}
+
+#[test]
+fn who_is_told_that_the_database_is_locked_has_not_taken_effect() {
+    let locked_at_most = Duration::from_millis(20);
+    let (_directory, world) = world(Options { busy_timeout: locked_at_most, ..Options::default() });
+    let (first, is_running, go_on) = blocker(&world);
+    submit(&world, first);
+    is_running.recv().unwrap();
+    let (second, second_is_running, second_go_on) = blocker(&world);
+    let mut second = Box::pin(world.store.submit(second));
+    assert!(second.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    // Decided while the first one is committed; and then another program has the lock.
+    go_on.send(()).unwrap();
+    second_is_running.recv().unwrap();
+    let db = Connection::open(world.store.path()).unwrap();
+    db.busy_timeout(Duration::from_secs(20)).unwrap();
+    db.execute_batch("BEGIN IMMEDIATE").unwrap();
+    second_go_on.send(()).unwrap();
+    let locked = block_on(second);
+    assert!(matches!(locked, Err(StoreError::Failed(_))), "{locked:?}");
+    // So is who comes later, rather than waiting until the lock is gone.
+    let add = |name: &'static str| world.work(move |draft, _| add_one(draft, name));
+    let later = block_on(world.store.submit(add("later")));
+    assert!(matches!(later, Err(StoreError::Failed(_))), "{later:?}");
+    db.execute_batch("ROLLBACK").unwrap();
+    block_on(world.store.submit(add("afterwards"))).unwrap();
+    let counts = world.rows::<FeedCursor>().into_iter().map(|row| (row.consumer, row.position.0));
+    let done = [("afterwards".to_owned(), 1), ("blocker".to_owned(), 1)];
+    assert_eq!(counts.collect::<Vec<_>>(), done, "what has failed has not counted");
 }
 
 /// Panics in the writer's own code: when the command is dropped, outside of any decision.
