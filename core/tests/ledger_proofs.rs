@@ -262,6 +262,28 @@ fn a_proof_is_of_the_log_as_it_was() {
 }
 
 #[test]
+fn a_head_that_was_kept_is_that_of_the_log_at_its_size() {
+    let (mut log, mut kept) = (Log::open(COIN), Vec::new());
+    let head_at = |log: &Log, size| block_on(log.world.parlor.ledger().head_at(COIN, size));
+    for size in [3, 4, 5, 8, 100, 1_023, 1_024, 1_025, 2_047, 2_048, 2_049, 3_072, 3_100] {
+        log.grow(size);
+        kept.push((size, log.verify(0, 0).head.unwrap()));
+        for (size, head) in &kept {
+            assert_eq!(head_at(&log, *size).unwrap(), *head, "{size} of {}", log.size());
+        }
+    }
+    let mut plain = Tree::new(log.entries().iter().map(LogEntry::leaf).collect());
+    for size in [0, 1, 2, 1_500, 3_000] {
+        assert_eq!(head_at(&log, size).unwrap(), plain.mth(0, size as usize));
+    }
+    for size in [-1, i64::MIN, 3_101, i64::MAX] {
+        assert!(matches!(head_at(&log, size), Err(Error::Refused(Refusal::NotFound))), "{size}");
+    }
+    let gem = block_on(Log::open(GEM).world.parlor.ledger().head_at(GEM, 1));
+    assert!(matches!(gem, Err(Error::Refused(Refusal::NotFound))), "{gem:?}");
+}
+
+#[test]
 fn what_is_not_in_a_tree_is_not_proved() {
     let mut log = Log::open(GEM);
     log.grow(10);
@@ -295,8 +317,9 @@ fn parts_of_a_log_are_looked_at_by_whole_blocks() {
                 (i64::MAX, i64::MIN),
             ] {
                 let verified = log.verify(from, to);
-                let end = to.clamp(0, size);
-                let start = from.clamp(0, (end - 1).max(0)) / 1_024 * 1_024;
+                let start = from.clamp(0, size - 1) / 1_024 * 1_024;
+                let end = (to.clamp(start + 1, size) + 1_023) / 1_024 * 1_024;
+                let end = end.min(size);
                 assert_eq!((verified.from, verified.to, verified.size), (start, end, size));
                 assert_eq!(verified.findings.first, [], "{from}..{to} of {size}");
                 assert_eq!(verified.head.is_some(), asset == COIN);

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::log::LOG_PAGE;
-use super::seal::{BLOCK_LEAVES, Sealed as _, node};
+use super::seal::{BLOCK_LEAVES, Frontier, Sealed as _, node};
 use super::{AssetCode, Reads, Refusal, Transfer, TransferId, queries};
 use crate::engine::Error;
 use crate::record::Digest;
@@ -77,6 +77,25 @@ impl Reads<'_> {
         tree.path(row.seq, 0, asset.size, &mut path);
         let (seq, size) = (row.seq, asset.size);
         Ok(Proof { asset: row.asset, seq, size, leaf: row.leaf(), path, head: asset.head() })
+    }
+
+    /// The root of the tree over an asset's log as it was when the log had so many entries, reckoned
+    /// from what is there now. If it is not the one that was kept elsewhere, with its size, the log is
+    /// not the same any more.
+    ///
+    /// Whole blocks are taken at their word: that they are of their entries is for
+    /// [`verify`](Self::verify) to see. Costs the reading of a block, and of the roots of all others.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`] when there is no such asset, its log is not sealed, or is not that long.
+    pub async fn head_at(&self, asset: AssetCode, size: i64) -> Result<Digest, Error<Refusal>> {
+        let row = self.asset_row(asset).await?.filter(|asset| asset.sealed);
+        let is_long_enough = row.is_some_and(|asset| (0..=asset.size).contains(&size));
+        if !is_long_enough {
+            return Err(Error::Refused(Refusal::NotFound));
+        }
+        let tree = Tree::load(self, asset, size, size).await?;
+        Ok(if size == 0 { Frontier::default().root() } else { tree.root(0, size) })
     }
 }
 

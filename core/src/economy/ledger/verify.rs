@@ -30,9 +30,9 @@ impl Reads<'_> {
     /// each and in order of time; that the tree over them has the roots that its blocks have, which
     /// are chained; and, at its end, the root that the asset has.
     ///
-    /// It looks at whole blocks, and at one at least: `from` is taken back to where one begins. What
-    /// was sealed before is taken from the blocks. `progress` is told after each page how many entries were looked at,
-    /// and how many there are.
+    /// It looks at whole blocks, and at one at least: `from` is taken back to where one begins, and
+    /// `to` on to where one ends, or the log. What was sealed before is taken from the blocks.
+    /// `progress` is told after each page how many entries were looked at, and how many there are.
     ///
     /// # Errors
     /// [`Refusal::AssetNotFound`]
@@ -48,8 +48,9 @@ impl Reads<'_> {
         };
         let mut check = LogCheck::new(&row);
         let end = check.ends_at(&row, self.parlor.log_end(asset).await?);
-        let to = to.clamp(0, end);
-        let from = from.clamp(0, (to - 1).max(0)) / BLOCK_LEAVES * BLOCK_LEAVES;
+        let from = from.clamp(0, (end - 1).max(0)) / BLOCK_LEAVES * BLOCK_LEAVES;
+        let to = to.clamp((from + 1).min(end), end);
+        let to = end.min((to + BLOCK_LEAVES - 1) / BLOCK_LEAVES * BLOCK_LEAVES);
         if row.sealed {
             check.frontier = self.sealed_before(asset, from, &mut check.findings).await?;
         }

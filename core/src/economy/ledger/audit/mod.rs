@@ -94,9 +94,9 @@ impl Parlor {
     ///   and time of effect of a transfer; who made a change of an account or asset, when between the
     ///   entries around it, and limits that have been changed again since, where nothing was outside;
     /// - whatever is made up consistently, with every hash reckoned anew, or taken back as a whole, as
-    ///   by an old copy of the database. Against that, keep the [heads](Audit::heads) elsewhere:
-    ///   [`verify`](super::Reads::verify) and [proofs](super::Proof) lead up to them. Refusals are in
-    ///   no log, and have hashes of their own, which anybody can reckon.
+    ///   by an old copy of the database. Against that, keep the [heads](Audit::heads) elsewhere, and
+    ///   compare them with what the log [comes to](super::Reads::head_at) at their sizes. Refusals are
+    ///   in no log, and have hashes of their own, which anybody can reckon.
     ///
     /// It changes nothing, and commands may go on meanwhile: what is kept is read first, and found
     /// again at some point of the log, which is read to where it ended then. It takes memory for
