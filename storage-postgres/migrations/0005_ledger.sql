@@ -27,9 +27,9 @@ CREATE TABLE ledger_asset (
     CONSTRAINT ledger_asset_changes_count      CHECK (changes >= 1),
     CONSTRAINT ledger_asset_size_counts        CHECK (size >= 0),
     CONSTRAINT ledger_asset_cap_is_positive    CHECK (supply_cap >= 1),
-    -- There is no more of it than there may be (I4).
+    -- There is no more of it than there may be (I4); far less does not fit 64 bits.
     CONSTRAINT ledger_asset_within_its_cap     CHECK (
-        supply_cap IS NULL OR issued - burned <= supply_cap
+        supply_cap IS NULL OR issued::numeric - burned <= supply_cap
     ),
     -- A log of at most 2^63 entries has a subtree for each bit of its size (RFC 6962 §2.1).
     CONSTRAINT ledger_asset_frontier_is_hashes CHECK (

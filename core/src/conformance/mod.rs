@@ -206,6 +206,7 @@ macro_rules! suite {
             the_same_course_of_a_ledger_leaves_the_same_as_in_memory
             a_refused_transaction_is_told_the_same_though_it_could_pass
             what_was_refused_is_refused_after_reopening
+            an_account_counts_up_to_64_bits_and_the_ledger_beyond
 
             debits_at_once_never_overdraw
             a_transaction_sent_many_times_at_once_is_posted_once

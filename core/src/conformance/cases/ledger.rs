@@ -11,8 +11,9 @@ use crate::conformance::course::{Course, Said, WIDE_EVERY};
 use crate::conformance::readout::{Instants, readout, readout_of_logs};
 use crate::conformance::{Books, Harness, World, block_on};
 use crate::economy::ledger::{
-    AccountId, Audit, Block, Entry, Field, Kind, Leg, Outcome, Post, Refusal, Rejection,
-    Transaction, TransactionId, Transfer,
+    AMOUNT_MAX, AccountId, AccountKind, AssetCode, Audit, Block, Counters, Entry, Field, Kind,
+    LEGS_MAX, Leg, OpenAccount, OpenAsset, Outcome, Post, Refusal, Rejection, Transaction,
+    TransactionId, Transfer,
 };
 use crate::engine::{Clock as _, Error, Parlor};
 use crate::events::{Actor, Emitted, Envelope};
@@ -173,6 +174,64 @@ pub fn what_was_refused_is_refused_after_reopening<H: Harness>(harness: &H) {
     // Two before it were posted, and an asset and five accounts opened.
     assert!(matches!(next, Outcome::Posted(it) if it.seq == 8), "{next:?}");
     audited(&server);
+}
+
+/// Accounts are filled to the last unit of 64 bits, and refuse the one after it; what they come to
+/// together is told though it is more than that, and a cap holds however far below it the supply is.
+pub fn an_account_counts_up_to_64_bits_and_the_ledger_beyond<H: Harness>(harness: &H) {
+    let world = world(harness);
+    let asset = AssetCode::of("VAST");
+    done(&world, OpenAsset { supply_cap: Some(1), ..OpenAsset::new(asset, 9) });
+    let [a, b, c, d, mint, burn] = [1, 2, 3, 4, 5, 6].map(|n| AccountId(Uuid::from_u128(n)));
+    let kinds = [AccountKind::Issuance, AccountKind::Burn];
+    let clearing = [a, b, c, d].map(|id| (id, AccountKind::Clearing));
+    for (id, kind) in clearing.into_iter().chain([mint, burn].into_iter().zip(kinds)) {
+        done(&world, OpenAccount { id: Some(id), ..OpenAccount::platform(asset, kind) });
+    }
+    let mut ids = 100..;
+    let mut moves = |from, to, amount, legs| {
+        let mut tx = Transaction::new(
+            TransactionId(Uuid::from_u128(ids.next().expect("there are more"))),
+            Kind::of("settle"),
+        );
+        tx.legs = vec![Leg::transfer(asset, from, to, amount); legs];
+        block_on(world.parlor.execute(Actor::HOST, Post(tx)))
+    };
+    // 1,024 times the most that one leg moves is 1,024 less than 2^63.
+    for (from, to) in [(a, b), (c, d)] {
+        for _ in 0..1_024 / LEGS_MAX {
+            moves(from, to, AMOUNT_MAX, LEGS_MAX).expect("there is room");
+        }
+        let full = Refusal::BalanceOverflow { leg: 0 };
+        assert!(matches!(moves(from, to, 1_024, 1), Err(Error::Refused(it)) if it == full));
+        moves(from, to, 1_023, 1).expect("there is room");
+        assert!(matches!(moves(from, to, 1, 1), Err(Error::Refused(it)) if it == full));
+    }
+    for (from, to) in [(b, mint), (d, burn)] {
+        for _ in 0..640 / LEGS_MAX {
+            moves(from, to, AMOUNT_MAX, LEGS_MAX).expect("there is less than there may be");
+        }
+    }
+
+    let ledger = world.parlor.ledger();
+    let part = 640 * i128::from(AMOUNT_MAX);
+    let supply = block_on(ledger.supply(asset)).expect("it is open");
+    assert_eq!(supply.circulating, -2 * part);
+    let balance = block_on(ledger.trial_balance(asset)).expect("it is open");
+    let most = i128::from(i64::MAX);
+    let counters = |debits_posted, credits_posted| Counters {
+        debits_posted,
+        credits_posted,
+        ..Counters::default()
+    };
+    let clearing = counters(2 * most + 2 * part, 2 * most);
+    let expected = [
+        (AccountKind::Clearing, clearing),
+        (AccountKind::Issuance, counters(0, part)),
+        (AccountKind::Burn, counters(0, part)),
+    ];
+    assert_eq!(balance.kinds, expected.into());
+    audited(&world.parlor);
 }
 
 /// An amount of coins, under an id.
