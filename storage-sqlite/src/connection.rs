@@ -137,3 +137,28 @@ fn lock(database: &Path) -> Result<File, OpenError> {
         Err(TryLockError::Error(source)) => Err(unusable(source)),
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+mod tests {
+    use super::*;
+
+    /// With `recursive_triggers`, a row that is replaced is a row that is deleted: triggers see it.
+    #[test]
+    fn what_defends_the_tables_is_on() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("parlor.db");
+        let (database, first) = Database::open(&path, Options::default()).unwrap();
+        for writer in [first, database.writer().unwrap()] {
+            let is = |pragma| writer.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+            let on = ["recursive_triggers", "foreign_keys"];
+            let off = ["trusted_schema", "ignore_check_constraints", "writable_schema"];
+            assert!(on.iter().all(|pragma| is(pragma) == Ok(1)));
+            assert!(off.iter().all(|pragma| is(pragma) == Ok(0)));
+            assert_eq!(is("synchronous"), Ok(2), "FULL");
+        }
+        let reader = database.reader().unwrap();
+        let written = reader.execute("DELETE FROM ledger_transfer", []);
+        assert!(written.is_err_and(|error| error.to_string().contains("readonly")));
+    }
+}

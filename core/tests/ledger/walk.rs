@@ -181,12 +181,19 @@ impl StateMachineTest for Walk {
         }
         after.check();
         compare(model, &after);
+        walk.sealed.check(&after);
+        let parlor = &walk.bank.world.parlor;
+        let audit = block_on(parlor.audit(|_| {})).unwrap();
+        assert_eq!(audit.findings.first, []);
+        for (code, asset) in &after.assets {
+            // I13, and I4 as it is told.
+            let balance = block_on(parlor.ledger().trial_balance(*code)).unwrap();
+            assert_eq!(balance.total().balance(), 0);
+            let supply = block_on(parlor.ledger().supply(*code)).unwrap();
+            assert_eq!(supply.circulating, i128::from(asset.issued) - i128::from(asset.burned));
+        }
         walk.before = after;
         walk
-    }
-
-    fn teardown(mut walk: Self, _: Model) {
-        walk.sealed.check(&walk.before);
     }
 }
 
