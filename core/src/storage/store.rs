@@ -83,6 +83,24 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// A stable number, beside those of the ledger's [refusals](crate::economy::ledger::Refusal): it
+    /// is never given anew. 902 is left to leases that are lost, 904 to schemas that are not known,
+    /// which a store refuses to be opened with.
+    pub const fn number(&self) -> u16 {
+        match self {
+            Self::Busy { .. } => 900,
+            Self::CommitUnknown(_) => 901,
+            Self::Corrupt(_) => 903,
+            Self::Full => 905,
+            Self::Panicked(_) => 906,
+            Self::Rounds(_) => 907,
+            Self::Rejected(_) => 908,
+            Self::Overflow(_) => 909,
+            Self::Stopped => 910,
+            Self::Failed(_) => 999,
+        }
+    }
+
     /// Whether the command itself is at fault: it would fail again, and others would not.
     pub const fn is_the_commands_own(&self) -> bool {
         matches!(self, Self::Panicked(_) | Self::Rounds(_) | Self::Rejected(_))

@@ -1,7 +1,9 @@
 //! Shares of amounts: fees, splits, rates. Nothing is lost, and nobody gets more than is right.
 
 use super::*;
-use parlor_core::economy::ledger::{AMOUNT_MAX, Fee, PARTS_MAX, PPM, Rate, Transfer, split};
+use parlor_core::economy::ledger::{
+    AMOUNT_MAX, Exchange, Fee, PARTS_MAX, PPM, Rate, Transfer, split,
+};
 use proptest::prelude::*;
 
 #[test]
@@ -17,33 +19,35 @@ fn coins_are_exchanged_for_gems_and_what_is_lost_by_rounding_stays() {
     gems(adas_gems, OpenAccount::wallet(GEM, owner_id(1)));
     let liquid_coins = account_id(0xa9);
     bank.platform(liquid_coins, AccountKind::Liquidity);
-    bank.leg(Leg::transfer(GEM, mint, liquid_gems, 1_000)).unwrap();
+    bank.leg(Leg::transfer(GEM, mint, liquid_gems, 342)).unwrap();
     bank.give(ADA, 1_000);
 
-    let rate = Rate { numerator: 3, denominator: 7 };
-    let given = rate.of(100).unwrap();
-    assert_eq!(given, 42, "300 / 7 = 42.86");
-    let mut exchange = bank
-        .tx()
-        .leg(Leg::transfer(COIN, ADA, liquid_coins, 100))
-        .leg(Leg::transfer(GEM, liquid_gems, adas_gems, given));
-    exchange.metadata = Some(serde_json::to_string(&rate).unwrap());
+    let exchange = |amount| Exchange {
+        sold: COIN,
+        from: ADA,
+        into: liquid_coins,
+        amount,
+        bought: GEM,
+        out_of: liquid_gems,
+        to: adas_gems,
+        rate: Rate { numerator: 3, denominator: 7 },
+    };
+    let transaction = |amount| exchange(amount).transaction(bank.tx().id, Kind::of("exchange"));
+    let hundred = transaction(100).unwrap();
     let before = (bank.asset().size, bank.row::<Asset>(GEM).size);
-    let receipt = bank.posted(&exchange);
+    let receipt = bank.posted(&hundred);
     assert_eq!((receipt.asset, receipt.seq, receipt.legs), (COIN, before.0, 2));
-    assert_eq!(bank.row::<Transfer>((exchange.id, 1)).seq, before.1, "each has a log of its own");
-    assert_eq!(bank.has([ADA, liquid_coins, liquid_gems, adas_gems]), [900, 100, 958, 42]);
+    let bought = bank.row::<Transfer>((hundred.id, 1));
+    assert_eq!(bought.seq, before.1, "each has a log of its own");
+    let rate = r#"{"rate":{"numerator":3,"denominator":7}}"#;
+    assert_eq!(bought.metadata.as_deref(), Some(rate), "300 / 7 = 42.86");
+    assert_eq!(bank.has([ADA, liquid_coins, liquid_gems, adas_gems]), [900, 100, 300, 42]);
 
     // The other leg cannot be paid, so neither is.
     bank.done(SetLimits { account: liquid_gems, limits: floor() });
-    let short = bank.tx().leg(Leg::transfer(COIN, ADA, liquid_coins, 100)).leg(Leg::transfer(
-        GEM,
-        liquid_gems,
-        adas_gems,
-        959,
-    ));
-    let refusal = bank.refused_without_trace(Post(short));
-    assert_eq!(refusal, Refusal::InsufficientFunds { leg: 1, available: 958 });
+    let refusal = bank.refused_without_trace(Post(transaction(896).unwrap()));
+    assert_eq!(refusal, Refusal::InsufficientFunds { leg: 1, available: 300 });
+    assert_eq!(transaction(2), Err(Refusal::FeePolicyInvalid), "nothing would be given");
 }
 
 #[test]

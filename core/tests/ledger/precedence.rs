@@ -7,6 +7,8 @@ use parlor_core::economy::ledger::{
     AMOUNT_MAX, Action, Close, ClosePeriod, ExpireHold, Field, LEGS_MAX, MEMO_BYTES_MAX,
     METADATA_BYTES_MAX, REFERENCE_BYTES_MAX, Refund, Shortfall, VelocityRule, split,
 };
+use parlor_core::record::Corrupt;
+use parlor_core::storage::StoreError;
 
 /// A bank in which a transaction can be wrong in every way.
 struct Trap {
@@ -374,4 +376,24 @@ fn each_number_is_given_and_means_one_thing() {
         expected.iter().copied().filter(|number| !given.contains_key(number)).collect();
     assert_eq!(missing, [305, 503]);
     assert!(given.keys().all(|number| expected.contains(number)));
+}
+
+#[test]
+fn what_fails_in_the_store_has_a_number_too() {
+    let why = || std::sync::Arc::<str>::from("why");
+    let corrupt = Corrupt { what: "row", why: "why".into() };
+    for (number, error) in [
+        (900, StoreError::Busy { waiting: 1 }),
+        (901, StoreError::CommitUnknown(why())),
+        (903, StoreError::Corrupt(corrupt)),
+        (905, StoreError::Full),
+        (906, StoreError::Panicked(why())),
+        (907, StoreError::Rounds(8)),
+        (908, StoreError::Rejected(why())),
+        (909, StoreError::Overflow("a sum")),
+        (910, StoreError::Stopped),
+        (999, StoreError::failed(std::io::Error::other("why"))),
+    ] {
+        assert_eq!(error.number(), number, "{error}");
+    }
 }

@@ -51,6 +51,7 @@ mod change;
 mod code;
 mod commands;
 mod events;
+mod exchange;
 mod expire;
 mod export;
 mod finding;
@@ -84,6 +85,7 @@ pub use commands::{
     Post, Reopen, Rest, SCALE_MAX, SetLimits,
 };
 pub use events::Event;
+pub use exchange::Exchange;
 pub use expire::{EXPIRY, ExpireHold};
 pub use export::{Chunk, Export, Format};
 pub use finding::{FINDINGS_MAX, Finding, Findings, Place};

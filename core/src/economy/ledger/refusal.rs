@@ -11,7 +11,8 @@ use crate::storage::BadCursor;
 /// Each has a stable [number](Self::number), in order of precedence: what is malformed (1xx), what
 /// the id was used for (2xx), accounts and assets (3xx), what a transfer is about (4xx), limits
 /// (5xx). Of a transaction the first leg at fault decides, and of that the least number; what is
-/// malformed outside the legs comes after them. Numbers are never given anew. 6xx is left to imports, 9xx are [`StoreError`](crate::storage::StoreError)s.
+/// malformed outside the legs comes after them. Numbers are never given anew. 6xx is left to imports,
+/// 9xx are those of a [`StoreError`](crate::storage::StoreError::number).
 ///
 /// Those from 300 on depend on how things stand, and stick to the id of a transaction: a retry is
 /// told the same. Those of [`may_pass`](Self::may_pass) may be answered otherwise under a new id.
