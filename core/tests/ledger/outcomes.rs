@@ -155,6 +155,16 @@ fn what_the_log_does_not_tell_is_guessed_at() {
     assert_eq!(bank.post(&other), conflict(Field::Amount));
     let less = Transaction { legs: vec![Leg { amount: 99, ..held.void(hold) }], ..void };
     assert_eq!(bank.post(&less), conflict(Field::Amount));
+    // The time at which it took effect anyhow.
+    let now = bank.tx().leg(Leg::transfer(COIN, ADA, BEN, 1));
+    let at = bank.posted(&now).at;
+    let then = Transaction { effective_at: Some(at), ..now };
+    assert_eq!(bank.post(&then), conflict(Field::EffectiveAt));
+    bank.wait(DAY);
+    let then = Transaction { id: bank.tx().id, effective_at: Some(bank.now()), ..then };
+    bank.posted(&then);
+    let now = Transaction { effective_at: None, ..then };
+    assert_eq!(bank.post(&now), conflict(Field::EffectiveAt));
     // What was written has been erased.
     let tx = full(&bank, 7);
     bank.posted(&tx);

@@ -421,9 +421,13 @@ impl Transaction {
             ]
         });
         let mut all = heads.into_iter().chain(fields);
-        // Where nothing that was posted differs, it is what the log does not have: the memo that was
-        // erased, more than there was to move, or what would have been done in other circumstances.
+        // Where nothing that was posted differs, it is what the log does not have: whether a time was
+        // asked for, the memo that was erased, more than there was to move, or what would have been
+        // done in other circumstances.
+        let asked = self.effective_at.is_none().then_some(first.effective_at);
+        let asked_otherwise = Self { effective_at: asked, ..self.clone() };
         let unseen = match is_erased {
+            _ if asked_otherwise.fingerprint() == first.fingerprint => Field::EffectiveAt,
             true => Field::Memo,
             false if legs().any(|(leg, posted)| leg.is_cut_to(posted)) => Field::Amount,
             false => Field::Action,
