@@ -1,7 +1,7 @@
 //! Whole numbers end. Nothing wraps, and nothing is counted that cannot be.
 
 use super::*;
-use parlor_core::economy::ledger::AMOUNT_MAX;
+use parlor_core::economy::ledger::{AMOUNT_MAX, Close, Rest};
 
 /// Writes the sums of an account as they would be after ages; the other accounts do not know of it.
 fn aged(bank: &Bank, id: AccountId, change: impl FnOnce(&mut Account)) {
@@ -24,6 +24,17 @@ fn the_most_that_one_leg_moves() {
     assert_eq!(bank.has([ADA, BEN]), [0, (1 << 53) - 1]);
     bank.limit(BEN, Limits { ceiling: Some(AMOUNT_MAX), credit_limit: AMOUNT_MAX, ..floor() });
     assert_eq!(bank.pay(MINT, BEN, 1), Err(Refusal::CeilingExceeded { leg: 0, room: 0 }));
+}
+
+#[test]
+fn an_account_is_closed_though_it_has_more_than_one_leg_moves() {
+    let bank = Bank::open();
+    bank.give(ADA, AMOUNT_MAX);
+    bank.give(ADA, AMOUNT_MAX);
+    bank.give(ADA, 1);
+    let rest = Rest { to: BEN, transaction: bank.tx().id, kind: Kind::of("rest") };
+    bank.done(Close { account: ADA, rest: Some(rest) });
+    assert_eq!(bank.has([ADA, BEN]), [0, 2 * AMOUNT_MAX + 1]);
 }
 
 #[test]

@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::change::{change_account, change_asset};
 use super::{
-    Account, AccountId, AccountKind, Asset, AssetCode, Kind, Leg, Limits, Memo, Outcome, OwnerId,
-    Refund, Refusal, Rejection, Transaction, TransactionId, VelocityRule, Wallet, queries,
+    AMOUNT_MAX, Account, AccountId, AccountKind, Asset, AssetCode, Kind, Leg, Limits, Memo,
+    Outcome, OwnerId, Refund, Refusal, Rejection, Transaction, TransactionId, VelocityRule, Wallet,
+    queries,
 };
 use crate::engine::{Command, Ctx, Deadline, Invalid};
 use crate::record::{Stored as _, Timestamp};
@@ -251,7 +252,8 @@ impl Command for Freeze {
 pub struct Close {
     /// The account.
     pub account: AccountId,
-    /// Where what is in it goes first; without, it must be empty.
+    /// Where what is in it goes first, up to [`LEGS_MAX`](super::LEGS_MAX) times what a leg moves at
+    /// most; without, it must be empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rest: Option<Rest>,
 }
@@ -284,8 +286,13 @@ impl Command for Close {
         if let Some(Rest { to, transaction, kind }) = &self.rest
             && balance > 0
         {
-            let leg = Leg::transfer(account.asset, account.id, *to, balance);
-            super::post(draft, ctx, &Transaction::new(*transaction, *kind).leg(leg))?;
+            let (mut rest, mut left) = (Transaction::new(*transaction, *kind), balance);
+            while left > 0 {
+                let amount = left.min(AMOUNT_MAX);
+                rest = rest.leg(Leg::transfer(account.asset, account.id, *to, amount));
+                left -= amount;
+            }
+            super::post(draft, ctx, &rest)?;
         } else if balance != 0 {
             return Err(Refusal::CloseNonZero { balance }.into());
         }
