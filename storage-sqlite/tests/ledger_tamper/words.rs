@@ -27,6 +27,12 @@ fn what_is_found_is_told_in_sentences() {
         "UPDATE ledger_hold SET captured = captured + 1 WHERE captured = 1".to_owned(),
         "UPDATE ledger_asset SET supply_cap = NULL WHERE code = 'COIN'".to_owned(),
         "DELETE FROM ledger_wallet WHERE asset = 'GEM'".to_owned(),
+        format!("UPDATE ledger_transfer SET effective_at = 0 WHERE {tip} AND leg = 0"),
+        "UPDATE ledger_asset_change SET transferable = 0 WHERE asset = 'COIN'".to_owned(),
+        "UPDATE ledger_transfer SET credit_account = debit_account, debit_account = credit_account \
+         WHERE phase = 'reversal'"
+            .to_owned(),
+        "UPDATE ledger_transfer SET amount = amount - 1 WHERE phase = 'reversal'".to_owned(),
     ]
     .into_iter()
     .map(|sql| {

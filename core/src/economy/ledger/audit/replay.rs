@@ -22,10 +22,19 @@ pub(super) struct Replay {
     /// The last capture, and its hold: what is left of that may be given up right after.
     captured: Option<(TransferId, TransferId)>,
     /// What can be given back, of which something was.
-    originals: BTreeMap<TransferId, i64>,
+    originals: BTreeMap<TransferId, Original>,
     asset: Option<Asset>,
     /// Up to which entry of the log all must have been there before anything was read.
     known: i64,
+}
+
+/// What is given back of a transfer is given back of this.
+#[derive(Clone, Copy)]
+struct Original {
+    asset: AssetCode,
+    debit: AccountId,
+    credit: AccountId,
+    amount: i64,
 }
 
 impl Replay {
@@ -135,6 +144,7 @@ impl Replay {
             findings.add(place, "its amount is not more than zero");
             return;
         }
+        self.check_terms(transfer, place, findings);
         let mut kinds = [AccountKind::Wallet; 2];
         for (n, (side, id)) in sides.into_iter().enumerate() {
             let Some(account) = self.accounts.get_mut(&id) else {
@@ -162,8 +172,34 @@ impl Replay {
         if transfer.phase.is_returnable() {
             let id = transfer.id();
             if kept.returned.contains_key(&id) {
-                self.originals.insert(id, transfer.amount);
+                let (debit, credit) = (transfer.debit_account, transfer.credit_account);
+                let Transfer { asset, amount, .. } = *transfer;
+                self.originals.insert(id, Original { asset, debit, credit, amount });
             }
+        }
+    }
+
+    /// What an asset was when something was posted of it. What gives up a reservation is always let.
+    fn check_terms(&self, transfer: &Transfer, place: Place, findings: &mut Findings) {
+        let Some(asset) = &self.asset else { return };
+        if matches!(transfer.phase, Phase::Void | Phase::Expiry) {
+            return;
+        }
+        let is_open = asset.closed_until.is_none_or(|until| until <= transfer.effective_at);
+        findings.unless(is_open, place, "it took effect in a period that was closed");
+        let sides =
+            [transfer.debit_account, transfer.credit_account].map(|id| self.accounts.get(&id));
+        if let [Some(debit), Some(credit)] = sides
+            && matches!(transfer.phase, Phase::Single | Phase::Hold)
+            && debit.kind.is_personal()
+            && credit.kind.is_personal()
+            && debit.owner != credit.owner
+        {
+            findings.unless(
+                asset.transferable,
+                place,
+                "its asset is not given from one to another",
+            );
         }
     }
 
@@ -233,12 +269,20 @@ impl Replay {
             findings.add(place, "it does not say what it gives back");
             return;
         };
-        let Some(amount) = self.originals.get(&id).copied() else {
+        let Some(original) = self.originals.get(&id).copied() else {
             if transfer.seq < self.known {
                 findings.add(Place::Returned(id), "it is missing, or about nothing");
             }
             return;
         };
+        // Another account may cover for the one that should give back.
+        let undoes = transfer.phase == Phase::Reversal;
+        let is_back = (original.asset, original.debit) == (transfer.asset, transfer.credit_account)
+            && (!undoes || original.credit == transfer.debit_account);
+        findings.unless(is_back, place, "it does not go back to where it came from");
+        let is_whole = !undoes || original.amount == transfer.amount;
+        findings.unless(is_whole, place, "it undoes a part only");
+        let amount = original.amount;
         let (transaction_id, leg) = id.key();
         let new = Returned { transaction_id, leg, amount, returned: 0, reversed: false };
         let returned = self.returned.entry(id).or_insert(new);
