@@ -11,17 +11,12 @@ use parlor_core::storage::StoreError;
 use rusqlite::Connection;
 
 use crate::vfs::{self, Fault};
-use crate::{copy, parlor};
+use crate::{copy, parlor, step};
 
 /// A gift, a tip, a hold, a capture, its end, many legs, another hold, refunds, dues with a memo.
 const CALLS: u32 = 10;
 /// One more, once the device has recovered.
 const LAST: Call = Call { round: 1, client: 1, n: CALLS };
-
-/// Which positions are tried: all of them where `.ci/full` says so, else some.
-fn step() -> usize {
-    std::env::var("PARLOR_FAULTS_STEP").ok().and_then(|n| n.parse().ok()).unwrap_or(11)
-}
 
 #[test]
 fn whatever_fails_no_money_is_lost_and_every_request_can_be_asked_again() {
@@ -31,7 +26,7 @@ fn whatever_fails_no_money_is_lost_and_every_request_can_be_asked_again() {
     bank::open(&parlor(&start, 0));
 
     let (mut runs, mut lost) = (0, 0);
-    for fault in [Fault::Io, Fault::Full, Fault::Read] {
+    for fault in [Fault::Io, Fault::Full, Fault::Read, Fault::Reach] {
         for lasting in [false, true] {
             // Another part of the positions for each.
             for position in (runs % step()..).step_by(step()) {

@@ -8,6 +8,7 @@
 
 mod ahead;
 mod ledger;
+mod opening;
 mod vfs;
 
 use std::fs;
@@ -67,6 +68,11 @@ fn nothing_is_lost(options: &Options) {
     }
     assert!(runs > 200, "only {runs} runs");
     assert!(unknown > 20 && full > 20, "{unknown} unknown, {full} full of {runs} runs");
+}
+
+/// Which positions are tried where there are many: all of them where `.ci/full` says so, else some.
+fn step() -> usize {
+    std::env::var("PARLOR_FAULTS_STEP").ok().and_then(|n| n.parse().ok()).unwrap_or(11)
 }
 
 /// A database as it was, without what an earlier run has left beside it.

@@ -1,5 +1,6 @@
-//! A VFS that counts the reads, or the writes, truncations and syncs, of another, and fails one, or
-//! all from one on. A file of it is a [`File`] with the other's file right behind.
+//! A VFS that counts the reads of another, or the writes, truncations and syncs, or what comes before
+//! both, and fails one, or all from one on. A file of it is a [`File`] with the other's file right
+//! behind.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
@@ -17,6 +18,8 @@ pub(crate) enum Fault {
     Full,
     /// The device reports an error: reads.
     Read,
+    /// The system reports an error: opening a file, looking at its size, mapping shared memory.
+    Reach,
 }
 
 /// What a file does.
@@ -25,6 +28,7 @@ enum Operation {
     Read,
     Write,
     Sync,
+    Reach,
 }
 
 static REAL: AtomicPtr<ffi::sqlite3_vfs> = AtomicPtr::new(ptr::null_mut());
@@ -55,9 +59,10 @@ pub(crate) fn recover() {
 fn failing(operation: Operation, code: c_int) -> Option<c_int> {
     let fault = *FAULT.lock().unwrap_or_else(PoisonError::into_inner);
     let is_meant = match fault {
-        Fault::Io => operation != Operation::Read,
+        Fault::Io => matches!(operation, Operation::Write | Operation::Sync),
         Fault::Full => operation == Operation::Write,
         Fault::Read => operation == Operation::Read,
+        Fault::Reach => operation == Operation::Reach,
     };
     if !is_meant {
         return None;
@@ -104,14 +109,15 @@ forward! {
         fails Write ffi::SQLITE_IOERR_WRITE;
     truncate as xTruncate(size: ffi::sqlite3_int64), fails Write ffi::SQLITE_IOERR_TRUNCATE;
     sync as xSync(flags: c_int), fails Sync ffi::SQLITE_IOERR_FSYNC;
-    file_size as xFileSize(size: *mut ffi::sqlite3_int64);
+    file_size as xFileSize(size: *mut ffi::sqlite3_int64), fails Reach ffi::SQLITE_IOERR_FSTAT;
     lock as xLock(level: c_int);
     unlock as xUnlock(level: c_int);
     check_reserved as xCheckReservedLock(out: *mut c_int);
     control as xFileControl(op: c_int, arg: *mut c_void);
     sector_size as xSectorSize();
     characteristics as xDeviceCharacteristics();
-    shm_map as xShmMap(page: c_int, size: c_int, extend: c_int, out: *mut *mut c_void);
+    shm_map as xShmMap(page: c_int, size: c_int, extend: c_int, out: *mut *mut c_void),
+        fails Reach ffi::SQLITE_IOERR_SHMMAP;
     shm_lock as xShmLock(offset: c_int, n: c_int, flags: c_int);
     shm_unmap as xShmUnmap(delete: c_int);
 }
@@ -153,6 +159,11 @@ unsafe extern "C" fn open(
     flags: c_int,
     out: *mut c_int,
 ) -> c_int {
+    if let Some(code) = failing(Operation::Reach, ffi::SQLITE_CANTOPEN) {
+        // SAFETY: the file is the engine's own, to be filled in.
+        unsafe { (*file).pMethods = ptr::null() };
+        return code;
+    }
     let real = REAL.load(Ordering::SeqCst);
     // SAFETY: `szOsFile` made the file large enough for both.
     unsafe {
