@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
 
-use crate::error::OpenError;
+use crate::error::{OpenError, is_to_be_rolled_back};
 use crate::migrations;
 use crate::store::{Options, Synchronous};
 
@@ -37,13 +37,23 @@ impl Database {
         let lock = lock(&path)?;
         let database = Self { path, options, _lock: lock };
         if fs::metadata(&database.path).is_ok_and(|file| file.len() > 0) {
-            // Looked at through a connection that cannot write, so that a database we refuse is
-            // left as it was.
-            migrations::applied(&database.connect(OpenFlags::SQLITE_OPEN_READ_ONLY)?)?;
+            database.look()?;
         }
         let mut writer = database.writer()?;
         migrations::apply(&mut writer)?;
         Ok((database, writer))
+    }
+
+    /// Looks through a connection that cannot write, so that a database we refuse is left as it was:
+    /// but for one whose making was interrupted, which any reader has to roll back first.
+    fn look(&self) -> Result<(), OpenError> {
+        let look = |access| migrations::applied(&self.connect(access)?).map(drop);
+        match look(OpenFlags::SQLITE_OPEN_READ_ONLY) {
+            Err(OpenError::Engine(error)) if is_to_be_rolled_back(&error) => {
+                look(OpenFlags::SQLITE_OPEN_READ_WRITE)
+            }
+            looked => looked,
+        }
     }
 
     /// The file, by its path without links.

@@ -81,6 +81,12 @@ pub(crate) fn is_duplicate_key(error: &Error) -> bool {
     code == Some(ffi::SQLITE_CONSTRAINT_PRIMARYKEY)
 }
 
+/// What an earlier process has left half-written is to be rolled back, and this connection cannot write.
+pub(crate) fn is_to_be_rolled_back(error: &Error) -> bool {
+    let code = error.sqlite_error().map(|e| e.extended_code);
+    code == Some(ffi::SQLITE_READONLY_ROLLBACK)
+}
+
 /// The schema forbids it.
 pub(crate) fn is_constraint(error: &Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)

@@ -14,6 +14,9 @@ use rusqlite::Connection;
 use crate::vfs::{self, Fault};
 use crate::{copy, parlor, step};
 
+/// How many positions are tried in any case.
+const FIRST: usize = 8;
+
 #[test]
 fn a_database_that_was_made_half_way_can_be_opened() {
     let _alone = vfs::alone();
@@ -21,7 +24,7 @@ fn a_database_that_was_made_half_way_can_be_opened() {
     let path = directory.path().join("run.db");
     let refused = each_failure(
         || {
-            for extension in ["db", "db-wal", "db-shm"] {
+            for extension in ["db", "db-journal", "db-wal", "db-shm"] {
                 let _ = fs::remove_file(path.with_extension(extension));
             }
         },
@@ -70,7 +73,8 @@ fn each_failure(prepare: impl Fn(), path: &Path, look: impl Fn(&str)) -> usize {
     let (mut runs, mut refused) = (0, 0);
     for fault in [Fault::Io, Fault::Full, Fault::Read, Fault::Reach] {
         for lasting in [false, true] {
-            for position in (runs % step()..).step_by(step()) {
+            // The first ones make the database what it is.
+            for position in (0..FIRST).chain((FIRST + runs % step()..).step_by(step())) {
                 prepare();
                 let what = format!("{fault:?} from operation {position}, lasting: {lasting}");
                 // Shown when anything below fails.

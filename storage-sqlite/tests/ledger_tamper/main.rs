@@ -1,7 +1,8 @@
 //! Whatever is changed in the ledger's tables behind the store's back is found, and where it is.
 //!
 //! Every trigger, check and index that would refuse a change is taken away first. By default a
-//! sample is changed; `PARLOR_TAMPER=all` changes every byte of every row of the small ledger.
+//! sample is changed; `PARLOR_TAMPER=all` changes every byte of every row of the small ledger, and of
+//! blocks.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -194,8 +195,12 @@ fn whatever_is_changed_in_sealed_blocks_is_found() {
     let tables = ["ledger_block", "ledger_asset", "ledger_transfer"];
     let mut all = Vec::new();
     for rows in Rows::of_every_table(&bare.db) {
-        if tables.contains(&rows.table.name) {
-            all.extend(rows.row_changes().into_iter().chain(rows.one_each()));
+        match rows.table.name {
+            "ledger_block" if everything() => all.extend(rows.changes(true)),
+            name if tables.contains(&name) => {
+                all.extend(rows.row_changes().into_iter().chain(rows.one_each()));
+            }
+            _ => {}
         }
     }
     let thin = if everything() { 1 } else { 3 };
