@@ -70,11 +70,13 @@ fn a_log_that_is_recovered_half_way_loses_nothing() {
 /// Opens what is prepared, while something fails, and looks at it when nothing does. Returns how often
 /// it was refused at first.
 fn each_failure(prepare: impl Fn(), path: &Path, look: impl Fn(&str)) -> usize {
+    // Each takes two openings and a look.
+    let step = if step() == 1 { 1 } else { 4 * step() };
     let (mut runs, mut refused) = (0, 0);
     for fault in [Fault::Io, Fault::Full, Fault::Read, Fault::Reach] {
         for lasting in [false, true] {
             // The first ones make the database what it is.
-            for position in (0..FIRST).chain((FIRST + runs % step()..).step_by(step())) {
+            for position in (0..FIRST).chain((FIRST + runs % step..).step_by(step)) {
                 prepare();
                 let what = format!("{fault:?} from operation {position}, lasting: {lasting}");
                 // Shown when anything below fails.
