@@ -1,7 +1,5 @@
 //! The embedder's ledger, run as a user runs it.
 
-#![expect(clippy::unwrap_used, reason = "what a test cannot go on without may panic")]
-
 use std::process::Command;
 
 #[test]

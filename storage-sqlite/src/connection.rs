@@ -149,7 +149,6 @@ fn lock(database: &Path) -> Result<File, OpenError> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 mod tests {
     use super::*;
 

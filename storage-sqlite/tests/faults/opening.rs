@@ -69,6 +69,7 @@ fn a_log_that_is_recovered_half_way_loses_nothing() {
 
 /// Opens what is prepared, while something fails, and looks at it when nothing does. Returns how often
 /// it was refused at first.
+#[expect(clippy::print_stdout, reason = "shown when a run fails")]
 fn each_failure(prepare: impl Fn(), path: &Path, look: impl Fn(&str)) -> usize {
     // Each takes two openings and a look.
     let step = if step() == 1 { 1 } else { 4 * step() };
@@ -79,7 +80,6 @@ fn each_failure(prepare: impl Fn(), path: &Path, look: impl Fn(&str)) -> usize {
             for position in (0..FIRST).chain((FIRST + runs % step..).step_by(step)) {
                 prepare();
                 let what = format!("{fault:?} from operation {position}, lasting: {lasting}");
-                // Shown when anything below fails.
                 println!("{what}");
                 vfs::fail(fault, i64::try_from(position).unwrap(), lasting);
                 refused += usize::from(SqliteStore::open(path).is_err());
