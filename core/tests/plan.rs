@@ -1,5 +1,6 @@
 //! Batches: what is locked, what is written, and who is told what when something fails.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use parlor_core::Uuid;
@@ -247,6 +248,59 @@ fn who_waits_for_another_learns_what_it_needs_meanwhile() {
     assert_eq!(plan.locks(), [own("a"), own("b")]);
     plan.resolve(&gap("a").absent::<FeedCursor>("b".into(), Lock::Own));
     assert_eq!(settled(&mut plan), done([0, 1, 2]), "all of them in the second round");
+}
+
+#[test]
+fn many_that_wait_in_vain_are_not_all_run_in_each_round() {
+    let runs = Arc::new(Mutex::new(0));
+    let pair = |n: usize| {
+        let (first, second) = (format!("a{n}"), format!("b{n}"));
+        let (counted, a) = (runs.clone(), first.clone());
+        // What it needs is known once the one before it has written.
+        let follower = work(move |draft, _| {
+            *counted.lock().unwrap() += 1;
+            draft.need([own(&a)])?;
+            if draft.get::<FeedCursor>(a.clone())?.is_some() {
+                draft.need([own(&second)])?;
+                draft.put(row(&second, 1))?;
+            }
+            Ok(())
+        });
+        let leader = work(move |draft, _| {
+            draft.need([own(&first)])?;
+            draft.put(row(&first, 1))
+        });
+        [leader, follower]
+    };
+    let mut plan = plan((0..100).flat_map(pair));
+    let (mut rows, mut order, mut rounds) = (BTreeMap::new(), Vec::new(), 0);
+    while !plan.is_empty() {
+        let locks = plan.locks().into_iter();
+        let held = locks.map(|(key, lock)| (key.clone(), lock, rows.get(&key).cloned()));
+        let resolved = plan.resolve(&Held::found(held));
+        rows.extend(resolved.writes.iter().map(|it| (it.row().key(), it.row().clone())));
+        order.extend(settled(&mut plan));
+        rounds += 1;
+    }
+    assert_eq!(order, done(0..200), "in the order they came");
+    assert_eq!((rows.len(), rounds), (200, 101));
+    let runs = *runs.lock().unwrap();
+    assert!(runs < 20 * 100, "{runs} decisions of 100 works");
+}
+
+#[test]
+fn who_panics_while_it_waits_is_not_run_again() {
+    let mut runs = 0;
+    let bad = work(move |draft, _| {
+        draft.need([own("a")])?;
+        runs += 1;
+        assert!(runs > 1, "this panic belongs to the test");
+        Ok(())
+    });
+    let mut plan = plan([a_then_b(), bad]);
+    plan.locks();
+    plan.resolve(&gap("a"));
+    assert_eq!(settled(&mut plan), [(1, "panicked".into())]);
 }
 
 #[test]

@@ -5,7 +5,9 @@ use parlor_core::storage::StoreError;
 use rusqlite::{Error, ErrorCode, ffi};
 
 /// Why a database could not be opened. Nothing has been written to it, except by
-/// [`OpenError::Migration`]: then the migrations before the one that failed have been applied.
+/// [`OpenError::Migration`]: then the migrations before the one that failed have been applied. A
+/// transaction that another process left half-written, outside of a log, has been rolled back, as by
+/// anybody who reads it.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Another store, of this process or another, has it open.
@@ -81,7 +83,8 @@ pub(crate) fn is_duplicate_key(error: &Error) -> bool {
     code == Some(ffi::SQLITE_CONSTRAINT_PRIMARYKEY)
 }
 
-/// What an earlier process has left half-written is to be rolled back, and this connection cannot write.
+/// What an earlier process has left half-written is to be rolled back, and this connection cannot
+/// write.
 pub(crate) fn is_to_be_rolled_back(error: &Error) -> bool {
     let code = error.sqlite_error().map(|e| e.extended_code);
     code == Some(ffi::SQLITE_READONLY_ROLLBACK)

@@ -85,7 +85,8 @@ pub struct Stats {
 
 /// A store in one file.
 ///
-/// Dropping it waits until all that was submitted is done.
+/// Dropping it waits until all that was submitted is done; not so when a command is its last owner,
+/// which cannot wait for itself.
 #[derive(Debug)]
 pub struct SqliteStore {
     readers: Readers,
@@ -216,9 +217,9 @@ thread_local! {
     pub(crate) static HAS_WORKS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Waits for a thread to end.
+/// Waits for a thread to end, unless it is this one.
 pub(crate) fn join(thread: JoinHandle<()>) {
-    if thread.join().is_err() {
+    if thread.thread().id() != thread::current().id() && thread.join().is_err() {
         tracing::error!("a thread of the store panicked");
     }
 }

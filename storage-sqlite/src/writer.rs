@@ -331,12 +331,17 @@ fn write(
     round: &mut Round<'_>,
     batch: &mut Batch,
 ) -> Result<(Resolved, Option<Position>), WriteError> {
-    // The round is open before anything can fail, so that its works are answered if it does.
-    let decided = batch.resolved.take().ok_or_else(|| batch.plan.locks());
-    round.begin()?;
-    let resolved = match decided {
-        Ok(resolved) => resolved,
-        Err(locks) => decide(&mut batch.plan, &round.read(locks)?),
+    let resolved = match batch.resolved.take() {
+        Some(resolved) => {
+            round.begin()?;
+            resolved
+        }
+        None => {
+            // Before anything can fail, so that the round's works are answered if it does.
+            let locks = batch.plan.locks();
+            round.begin()?;
+            decide(&mut batch.plan, &round.read(locks)?)
+        }
     };
     let last = round.write(&resolved)?;
     Ok((resolved, last))

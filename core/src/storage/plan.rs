@@ -6,8 +6,11 @@ use super::{Changeset, Held, Lock, Missing, Need, Run, StoreError, Work};
 use crate::events::Emitted;
 use crate::tables::{Key, Row};
 
-/// How often a decision may ask for more rows.
+/// How often a decision may ask for more rows in its turn; and how often while others go first.
 pub const ROUNDS_MAX: u8 = 8;
+
+/// How many works a round has after one whose needs could not be learnt while it waited.
+const NARROW: usize = 16;
 
 /// How often a work may lose an insert race in company before it is run alone, and how often
 /// alone before it fails.
@@ -100,6 +103,9 @@ pub enum Rollback {
 #[derive(Debug)]
 pub struct Plan<T> {
     jobs: Vec<Job<T>>,
+    /// The next round has few works: what they need depends on what those before them write, so that
+    /// many would be read and run in vain.
+    is_narrow: bool,
 }
 
 #[derive(Debug)]
@@ -108,6 +114,10 @@ struct Job<T> {
     ticket: T,
     needs: Vec<Need>,
     rounds: u8,
+    /// How often it asked while others went first.
+    learnt: u8,
+    /// When it was run last while others went first, it asked for nothing more.
+    seemed_ready: bool,
     races: u8,
     /// To be run alone, because a round it was in failed.
     alone: bool,
@@ -118,7 +128,7 @@ struct Job<T> {
 
 impl<T> Default for Plan<T> {
     fn default() -> Self {
-        Self { jobs: Vec::new() }
+        Self { jobs: Vec::new(), is_narrow: false }
     }
 }
 
@@ -146,6 +156,8 @@ impl<T> Plan<T> {
             ticket,
             needs: Vec::new(),
             rounds: 0,
+            learnt: 0,
+            seemed_ready: false,
             races: 0,
             alone: false,
             in_round: false,
@@ -166,8 +178,11 @@ impl<T> Plan<T> {
     /// in one mode, the strongest anyone asked for: mixed modes in one statement deadlock.
     pub fn locks(&mut self) -> Locks {
         let alone = self.jobs.iter().position(|job| job.verdict.is_none() && job.alone);
+        let mut room = if self.is_narrow { NARROW } else { usize::MAX };
         for (n, job) in self.jobs.iter_mut().enumerate() {
-            job.in_round = job.verdict.is_none() && alone.is_none_or(|alone| alone == n);
+            let is_open = job.verdict.is_none() && alone.is_none_or(|alone| alone == n);
+            job.in_round = is_open && room > 0;
+            room -= usize::from(job.in_round);
         }
         let needs = || self.jobs.iter().filter(|job| job.in_round).flat_map(|job| &job.needs);
 
@@ -185,19 +200,23 @@ impl<T> Plan<T> {
     /// memory.
     ///
     /// Once one asks for more rows, those after it wait for it: what becomes of works does not depend
-    /// on which of them a store takes together. They are run all the same, to learn what they need.
+    /// on which of them a store takes together. They are run all the same, to learn what they need; and
+    /// whoever panics then has panicked.
     pub fn resolve(&mut self, held: &Held) -> Resolved {
         let mut after = by_key();
         let mut events = Vec::new();
         let mut in_turn = true;
+        self.is_narrow = false;
         for job in self.jobs.iter_mut().filter(|job| job.in_round) {
             match job.work.run(held, &after) {
                 Ok((Run::Missing(missing), _)) if in_turn => {
+                    self.is_narrow |= job.seemed_ready;
                     job.ask_in_turn(missing);
                     in_turn = job.verdict.is_some();
                 }
-                Ok((Run::Missing(missing), _)) => job.ask(missing),
-                _ if !in_turn => {}
+                Ok((Run::Missing(missing), _)) => job.ask_ahead(missing),
+                // It is run again on what those before it leave.
+                Ok(_) if !in_turn => job.seemed_ready = true,
                 Ok((Run::Done | Run::Refused, changes)) => {
                     let stamped = changes.events.into_iter().enumerate();
                     events.extend(stamped.map(|(n, event)| job.work.ctx.stamp(n, event)));
@@ -244,7 +263,7 @@ impl<T> Plan<T> {
         let (unfinished, finished) =
             std::mem::take(&mut self.jobs).into_iter().partition(|job| job.verdict.is_none());
         self.jobs = finished;
-        Self { jobs: unfinished }
+        Self { jobs: unfinished, is_narrow: self.is_narrow }
     }
 
     /// The works the round has finished, to be answered. To be called once its transaction is
@@ -306,6 +325,15 @@ impl<T> Job<T> {
         match self.rounds > ROUNDS_MAX {
             true => self.verdict = Some(Err(StoreError::Rounds(ROUNDS_MAX))),
             false => self.ask(missing),
+        }
+    }
+
+    /// While others go first. What it does not learn then it asks for in its turn.
+    fn ask_ahead(&mut self, missing: Missing) {
+        self.seemed_ready = false;
+        if self.learnt < ROUNDS_MAX {
+            self.learnt += 1;
+            self.ask(missing);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Whole numbers end. Nothing wraps, and nothing is counted that cannot be.
 
 use super::*;
-use parlor_core::economy::ledger::{AMOUNT_MAX, Close, Rest};
+use parlor_core::economy::ledger::{AMOUNT_MAX, Close, LEGS_MAX, Rest};
 
 /// Writes the sums of an account as they would be after ages; the other accounts do not know of it.
 fn aged(bank: &Bank, id: AccountId, change: impl FnOnce(&mut Account)) {
@@ -35,6 +35,16 @@ fn an_account_is_closed_though_it_has_more_than_one_leg_moves() {
     let rest = Rest { to: BEN, transaction: bank.tx().id, kind: Kind::of("rest") };
     bank.done(Close { account: ADA, rest: Some(rest) });
     assert_eq!(bank.has([ADA, BEN]), [0, 2 * AMOUNT_MAX + 1]);
+
+    let full = |extra: &[i64]| {
+        let bank = Bank::open();
+        (0..LEGS_MAX).for_each(|_| bank.give(ADA, AMOUNT_MAX));
+        extra.iter().for_each(|amount| bank.give(ADA, *amount));
+        let rest = Rest { to: BEN, transaction: bank.tx().id, kind: Kind::of("rest") };
+        bank.run(Close { account: ADA, rest: Some(rest) })
+    };
+    assert_eq!(full(&[]), Ok(()));
+    assert_eq!(full(&[1]), Err(Refusal::TooManyLegs { max: LEGS_MAX }));
 }
 
 #[test]

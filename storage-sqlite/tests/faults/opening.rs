@@ -49,7 +49,8 @@ fn a_log_that_is_recovered_half_way_loses_nothing() {
         bank::open(&parlor);
         // As a crash would leave it: all of it is in the log.
         fs::copy(&start, crashed("crashed.db")).unwrap();
-        fs::copy(start.with_extension("db-wal"), crashed("crashed.db-wal")).unwrap();
+        let log = fs::copy(start.with_extension("db-wal"), crashed("crashed.db-wal")).unwrap();
+        assert!(log > fs::metadata(&start).unwrap().len(), "{log} bytes in the log");
         (bank::rows::<Account>(&parlor), bank::rows::<Transfer>(&parlor))
     };
     let refused = each_failure(

@@ -34,7 +34,7 @@ pub struct Exchange {
     pub from: AccountId,
     /// The liquidity account it goes to.
     pub into: AccountId,
-    /// How much of it, in its smallest unit.
+    /// How much of it, in its smallest unit: 1 to [`AMOUNT_MAX`](super::AMOUNT_MAX).
     pub amount: i64,
     /// The asset that comes in return.
     pub bought: AssetCode,

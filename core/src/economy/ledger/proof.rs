@@ -121,8 +121,11 @@ impl Tree {
             tree.blocks.extend(blocks.into_iter().map(|block| (block.n, block.root)));
             n = last + 1;
         }
-        let own = seq / BLOCK_LEAVES * BLOCK_LEAVES;
-        tree.load_leaves(reads, asset, own, size.min(own + BLOCK_LEAVES)).await?;
+        let own = seq / BLOCK_LEAVES;
+        if own < whole {
+            let start = own * BLOCK_LEAVES;
+            tree.load_leaves(reads, asset, start, start + BLOCK_LEAVES).await?;
+        }
         tree.load_leaves(reads, asset, whole * BLOCK_LEAVES, size).await?;
         Ok(tree)
     }

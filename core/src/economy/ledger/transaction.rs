@@ -424,15 +424,19 @@ impl Transaction {
         // Where nothing that was posted differs, it is what the log does not have: whether a time was
         // asked for, the memo that was erased, more than there was to move, or what would have been
         // done in other circumstances.
-        let asked = self.effective_at.is_none().then_some(first.effective_at);
-        let asked_otherwise = Self { effective_at: asked, ..self.clone() };
-        let unseen = match is_erased {
-            _ if asked_otherwise.fingerprint() == first.fingerprint => Field::EffectiveAt,
-            true => Field::Memo,
-            false if legs().any(|(leg, posted)| leg.is_cut_to(posted)) => Field::Amount,
-            false => Field::Action,
+        let unseen = || {
+            let asked = self.effective_at.is_none().then_some(first.effective_at);
+            if (Self { effective_at: asked, ..self.clone() }).fingerprint() == first.fingerprint {
+                Field::EffectiveAt
+            } else if is_erased {
+                Field::Memo
+            } else if legs().any(|(leg, posted)| leg.is_cut_to(posted)) {
+                Field::Amount
+            } else {
+                Field::Action
+            }
         };
-        let field = all.find(|(same, _)| !same).map_or(unseen, |(_, field)| field);
+        let field = all.find(|(same, _)| !same).map_or_else(unseen, |(_, field)| field);
         let is_of_a_leg =
             matches!(field, Field::Asset | Field::Debit | Field::Credit | Field::Amount);
         let is_spread = posted.windows(2).any(|two| two[1].may_be_of_the_leg_of(&two[0]));
