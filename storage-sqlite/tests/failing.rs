@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use std::fs::File;
 use std::future::Future as _;
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -111,12 +112,16 @@ fn the_last_owner_of_a_store_may_be_a_work_that_waits_for_a_commit() {
     submit(&world, owner);
     drop(world);
     go_on.send(()).unwrap();
-    // It ends by itself, and then the database may be opened again.
-    let reopened = (0..2_000).find_map(|_| {
-        std::thread::sleep(Duration::from_millis(10));
-        SqliteStore::open(&path).ok()
+    // It ends by itself, which lets go of the lock, and then the database may be opened again.
+    let (ended, end) = channel();
+    let lock = File::open(path.with_extension("db-lock")).unwrap();
+    std::thread::spawn(move || {
+        lock.lock().unwrap();
+        drop(lock);
+        let _ = ended.send(());
     });
-    assert!(reopened.is_some(), "it never ended");
+    assert!(end.recv_timeout(Duration::from_secs(20)).is_ok(), "it never ended");
+    SqliteStore::open(&path).unwrap();
 }
 
 #[test]
